@@ -1,0 +1,173 @@
+"""Photos and renders in memory, and the batches made of them. Reads files; never writes any."""
+
+import pathlib
+import queue
+import threading
+
+import cv2
+import numpy as np
+from network import Stem
+from PIL import Image
+
+cv2.setNumThreads(1)
+
+
+class Photos:
+    """Pictures with the number of their product; `names` and `coarse` describe the products."""
+
+    def __init__(self, images, labels, names, coarse):
+        self.images, self.labels, self.names, self.coarse = images, np.asarray(labels), names, coarse
+
+    def __len__(self):
+        return len(self.images)
+
+    def part(self, which):
+        """The pictures at these positions."""
+        return Photos([self.images[i] for i in which], self.labels[which], self.names, self.coarse)
+
+
+def read(path):
+    """One picture as uint8 RGB."""
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def classes(data):
+    """Names, coarse numbers and coarse names of the products in classes.csv."""
+    rows = [line.strip().split(",") for line in (data / "grocery-store-dataset/classes.csv").read_text().splitlines()]
+    rows = sorted(rows[1:], key=lambda row: int(row[1]))
+    return [r[0] for r in rows], np.array([int(r[3]) for r in rows]), [r[2] for r in rows]
+
+
+def load_split(data, split):
+    """The photos listed in `train.txt` or `val.txt`."""
+    base = data / "grocery-store-dataset"
+    names, coarse, _ = classes(data)
+    images, labels = [], []
+    for line in (base / f"{split}.txt").read_text().splitlines():
+        path, fine, _ = line.split(", ")
+        images.append(read(base / path))
+        labels.append(int(fine))
+    return Photos(images, labels, names, coarse)
+
+
+def load_renders(folder):
+    """Renders in `<folder>/<sku>/*.png`; every SKU is a product, and a coarse class, of its own."""
+    folders = sorted(p for p in pathlib.Path(folder).iterdir() if p.is_dir())
+    images, labels = [], []
+    for label, sku in enumerate(folders):
+        for path in sorted(sku.glob("*.png")):
+            images.append(read(path))
+            labels.append(label)
+    return Photos(images, labels, [p.name for p in folders], np.arange(len(folders)))
+
+
+def joined(photos, renders):
+    """One set of both; the products of the renders come behind those of the photos."""
+    shift, coarse = len(photos.names), int(photos.coarse.max()) + 1
+    return Photos(
+        photos.images + renders.images,
+        np.concatenate([photos.labels, renders.labels + shift]),
+        photos.names + renders.names,
+        np.concatenate([photos.coarse, renders.coarse + coarse]),
+    )
+
+
+def whole(image, side):
+    """The whole picture, resized with antialiasing: what the cart and the evaluation do."""
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def varied(image, side, rng):
+    """A random crop, turn, flip and light, kept mild in colour: fruit differ by little else."""
+    height, width = image.shape[:2]
+    share, aspect = rng.uniform(0.35, 1.0), np.exp(rng.uniform(-0.25, 0.25))
+    w, h = min(1, np.sqrt(share * aspect)) * width, min(1, np.sqrt(share / aspect)) * height
+    x, y = rng.uniform(0, width - w) + w / 2, rng.uniform(0, height - h) + h / 2
+    turn = np.deg2rad(rng.normal(0, 10)) if rng.random() < 0.7 else 0.0
+    # Cut at the picture's own scale, then resize by area: shrinking in one bilinear step would alias.
+    cut_w, cut_h = max(side, round(w)), max(side, round(h))
+    flip = -1 if rng.random() < 0.5 else 1
+    sx, sy = w / cut_w, h / cut_h
+    c, s = np.cos(turn), np.sin(turn)
+    matrix = np.array([[flip * c * sx, -s * sy, 0], [flip * s * sx, c * sy, 0]])
+    matrix[:, 2] = (x, y) - matrix[:, :2] @ (cut_w / 2, cut_h / 2)
+    image = cv2.warpAffine(
+        image, matrix, (cut_w, cut_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101)
+    if (cut_w, cut_h) != (side, side):
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    bright, contrast, saturation = rng.uniform(0.75, 1.25), rng.uniform(0.8, 1.2), rng.uniform(0.8, 1.2)
+    white = rng.uniform(0.96, 1.04, 3)
+    grey = np.array([[0.299, 0.587, 0.114]])
+    colour = (saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) @ grey) * bright * contrast * white[:, None]
+    offset = float(image.mean()) * bright * (1 - contrast)
+    return cv2.transform(image, np.hstack([colour, np.full((3, 1), offset)]))
+
+
+class Batches:
+    """Endless training batches (stem features, soft labels), prepared by threads of their own."""
+
+    def __init__(self, photos, settings, stem, side, threads=2, mix=0.3):
+        self.photos, self.side, self.mix, self.size = photos, side, mix, settings.batch
+        self.queue = queue.Queue(6)
+        self.order, self.lock = iter(()), threading.Lock()
+        self.rng = np.random.default_rng(settings.seed)
+        self.stop = False
+        self.settings, self.stem = settings, stem
+        self.threads = [threading.Thread(target=self._work, args=(settings.seed * 100 + i,), daemon=True) for i in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _next(self):
+        with self.lock:
+            picked = []
+            while len(picked) < self.size:
+                try:
+                    picked.append(next(self.order))
+                except StopIteration:
+                    self.order = iter(self.rng.permutation(len(self.photos)))
+            return picked
+
+    def _work(self, seed):
+        rng = np.random.default_rng(seed)
+        stem = Stem(self.settings.backbone, self.stem, self.side, self.settings.work)
+        products = len(self.photos.names)
+        while not self.stop:
+            picked = self._next()
+            images = [varied(self.photos.images[i], self.side, rng) for i in picked]
+            labels = np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
+            mixed = np.stack(images)
+            for i in range(len(images)):
+                if rng.random() < self.mix:
+                    j = int(rng.integers(len(images)))
+                    part = float(rng.beta(0.4, 0.4))
+                    if rng.random() < 0.5:
+                        mixed[i] = cv2.addWeighted(images[i], part, images[j], 1 - part, 0)
+                    else:
+                        part = pasted(mixed[i], images[j], part, rng)
+                    labels[i] = part * labels[i] + (1 - part) * np.eye(products)[self.photos.labels[picked[j]]]
+            features = stem(mixed)
+            while not self.stop:
+                try:
+                    self.queue.put((features, labels), timeout=0.5)
+                    break
+                except queue.Full:
+                    continue
+
+    def __iter__(self):
+        while True:
+            yield self.queue.get()
+
+    def close(self):
+        """Ends the threads."""
+        self.stop = True
+        for thread in self.threads:
+            thread.join()
+
+
+def pasted(image, other, part, rng):
+    """Pastes a rectangle of another picture and returns the share of the first one that is left."""
+    side = image.shape[0]
+    edge = int(side * np.sqrt(1 - part))
+    x, y = rng.integers(side - edge + 1, size=2)
+    image[y : y + edge, x : x + edge] = other[y : y + edge, x : x + edge]
+    return 1 - edge * edge / side / side
