@@ -1,0 +1,194 @@
+//! The basket: an append-only ledger of what went in and out. Lines and totals are computed from it, never stored.
+
+use super::catalog::Catalog;
+use super::pricing::{PricedBasket, PricingError, Quantity, price_basket};
+use super::units::{Grams, Sku, Stamp, WeighedGrams};
+use serde::{Deserialize, Serialize};
+
+/// Names one line of the basket for the length of a trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LineId(pub u32);
+
+/// Who settled what was put in or taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SettledBy {
+    /// Sight and weight agreed.
+    SightAndWeight,
+    /// A code and the weight agreed.
+    CodeAndWeight,
+    /// The shopper answered a question.
+    Shopper,
+    /// The weight alone named the one line it could be (taking out only).
+    WeightAlone,
+}
+
+/// Why an entry stands in the ledger: kept so that a person can see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Who or what decided.
+    pub settled_by: SettledBy,
+    /// The settled change of the load.
+    pub change: Grams,
+    /// Its 95 % half-width.
+    pub margin: Grams,
+    /// The best products by all evidence, with their probabilities, best first.
+    pub candidates: Vec<(Sku, f64)>,
+    /// When the item touched the basket.
+    pub began: Stamp,
+}
+
+/// What one ledger entry does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Movement {
+    /// Goods came in and open a line.
+    Added {
+        /// The new line.
+        line: LineId,
+        /// The product.
+        sku: Sku,
+        /// How much.
+        quantity: Quantity,
+    },
+    /// Goods of a line went out.
+    Removed {
+        /// The line.
+        line: LineId,
+        /// How much.
+        quantity: Quantity,
+    },
+    /// The shopper's own thing lies in the basket (positive) or left it (negative): not sold.
+    OwnThing {
+        /// Its mass.
+        mass: Grams,
+    },
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// When it was booked.
+    pub at: Stamp,
+    /// What it does.
+    pub movement: Movement,
+    /// Why.
+    pub evidence: Evidence,
+}
+
+/// A line as it stands now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Its name.
+    pub id: LineId,
+    /// The product.
+    pub sku: Sku,
+    /// How much of it is in the basket.
+    pub quantity: Quantity,
+    /// The mass that the scale felt for it.
+    pub mass: Grams,
+    /// When it last changed.
+    pub changed_at: Stamp,
+}
+
+/// The ledger of one trip.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Basket {
+    entries: Vec<LedgerEntry>,
+}
+
+impl Basket {
+    /// Appends an entry.
+    ///
+    /// # Panics
+    /// When the entry takes out more than its line holds, or opens a line twice: the ledger is money, so a defect here
+    /// must stop the cart rather than sell wrongly.
+    pub fn append(&mut self, entry: LedgerEntry) {
+        match &entry.movement {
+            Movement::Added { line, quantity, .. } => {
+                assert!(self.line(*line).is_none(), "line {line:?} is opened twice");
+                assert!(!quantity.is_zero(), "an empty line is opened");
+            }
+            Movement::Removed { line, quantity } => {
+                let held = self.line(*line).map(|held| held.quantity);
+                let enough = match (held, quantity) {
+                    (Some(Quantity::Pieces(held)), Quantity::Pieces(out)) => *out <= held,
+                    (Some(Quantity::Weighed(held)), Quantity::Weighed(out)) => *out <= held,
+                    _ => false,
+                };
+                assert!(enough, "{quantity} taken out of line {line:?}, which holds {held:?}");
+            }
+            Movement::OwnThing { .. } => {}
+        }
+        self.entries.push(entry);
+    }
+
+    /// The ledger, oldest first.
+    pub fn entries(&self) -> &[LedgerEntry] {
+        &self.entries
+    }
+
+    /// The name of the next new line.
+    pub fn next_line(&self) -> LineId {
+        let opened = self.entries.iter().filter(|entry| matches!(entry.movement, Movement::Added { .. })).count();
+        LineId(opened as u32 + 1)
+    }
+
+    /// The lines that hold something, in the order they were opened.
+    pub fn lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for entry in &self.entries {
+            match &entry.movement {
+                Movement::Added { line, sku, quantity } => lines.push(Line {
+                    id: *line,
+                    sku: sku.clone(),
+                    quantity: *quantity,
+                    mass: entry.evidence.change,
+                    changed_at: entry.at,
+                }),
+                Movement::Removed { line, quantity } => {
+                    if let Some(held) = lines.iter_mut().find(|held| held.id == *line) {
+                        held.quantity = match (held.quantity, quantity) {
+                            (Quantity::Pieces(held), Quantity::Pieces(out)) => Quantity::Pieces(held - out),
+                            (Quantity::Weighed(held), Quantity::Weighed(out)) => {
+                                Quantity::Weighed(WeighedGrams(held.0 - out.0))
+                            }
+                            (held, _) => held,
+                        };
+                        held.mass = held.mass + entry.evidence.change;
+                        held.changed_at = entry.at;
+                    }
+                }
+                Movement::OwnThing { .. } => {}
+            }
+        }
+        lines.retain(|line| !line.quantity.is_zero());
+        lines
+    }
+
+    /// The line named `id`, where it holds something.
+    pub fn line(&self, id: LineId) -> Option<Line> {
+        self.lines().into_iter().find(|line| line.id == id)
+    }
+
+    /// The mass of the shopper's own things in the basket.
+    pub fn own_things(&self) -> Grams {
+        Grams(
+            self.entries
+                .iter()
+                .map(|entry| match entry.movement {
+                    Movement::OwnThing { mass } => mass.0,
+                    _ => 0.0,
+                })
+                .sum(),
+        )
+    }
+
+    /// The basket with its prices.
+    ///
+    /// # Errors
+    /// [`PricingError`] when a line's product left the catalogue.
+    pub fn priced(&self, catalog: &Catalog) -> Result<PricedBasket, PricingError> {
+        let lines = self.lines();
+        price_basket(catalog, lines.iter().map(|line| (&line.sku, line.quantity)))
+    }
+}

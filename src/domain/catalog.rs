@@ -1,0 +1,154 @@
+//! The catalogue: what the store sells, as the cart and the store both see it.
+//!
+//! Prices are the store's. Weights are gross, as the cart's load cell feels them.
+
+use super::units::{Currency, Grams, Gtin, Money, Plu, Sku};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The languages that the cart speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// German.
+    #[default]
+    De,
+    /// English.
+    En,
+}
+
+/// A product's name in every language of the cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// German.
+    pub de: String,
+    /// English.
+    pub en: String,
+}
+
+impl Names {
+    /// The name in `language`.
+    pub fn in_language(&self, language: Language) -> &str {
+        match language {
+            Language::De => &self.de,
+            Language::En => &self.en,
+        }
+    }
+}
+
+/// How a product is priced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    /// So much a piece or pack.
+    Each(Money),
+    /// So much a kilogram.
+    PerKg(Money),
+}
+
+impl Price {
+    /// The amount, whatever it is for.
+    pub fn amount(&self) -> Money {
+        match self {
+            Price::Each(amount) | Price::PerKg(amount) => *amount,
+        }
+    }
+}
+
+/// What one piece weighs, packaging included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct UnitWeight {
+    /// Mean gross mass of one piece.
+    pub mean: Grams,
+    /// Standard deviation from piece to piece.
+    pub spread: Grams,
+    /// Standard deviation of our knowledge of the mean.
+    #[serde(default)]
+    pub unsure: Grams,
+}
+
+/// Why a product needs a member of staff before it is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restriction {
+    /// The shopper must be at least this many years old.
+    MinimumAge(u8),
+    /// A security tag must be taken off.
+    SecurityTag,
+}
+
+/// One product.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Product {
+    /// The store's name of it.
+    pub sku: Sku,
+    /// Names for people.
+    pub names: Names,
+    /// The code printed on the pack, where there is one.
+    #[serde(default)]
+    pub gtin: Option<Gtin>,
+    /// The produce number, where there is one.
+    #[serde(default)]
+    pub plu: Option<Plu>,
+    /// Price, tax included.
+    pub price: Price,
+    /// Mass of one piece.
+    pub weight: UnitWeight,
+    /// Mass of the container that is not sold with a weighed product.
+    #[serde(default)]
+    pub tare: Grams,
+    /// Value-added tax contained in the price, in tenths of a percent (190 is 19 %).
+    pub vat_permille: u16,
+    /// The group it is shown in, for example `fruit`.
+    pub group: String,
+    /// What staff must do first, where anything.
+    #[serde(default)]
+    pub restriction: Option<Restriction>,
+}
+
+/// Everything the store sells at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Changes with every change of content.
+    pub version: String,
+    /// The currency of every price in it.
+    pub currency: Currency,
+    /// The products by SKU.
+    pub products: BTreeMap<Sku, Product>,
+}
+
+impl Catalog {
+    /// The product named `sku`, where the store sells it.
+    pub fn product(&self, sku: &Sku) -> Option<&Product> {
+        self.products.get(sku)
+    }
+
+    /// The product whose pack carries `gtin`.
+    pub fn by_gtin(&self, gtin: Gtin) -> Option<&Product> {
+        self.products.values().find(|product| product.gtin == Some(gtin))
+    }
+
+    /// Says what is wrong with the catalogue, one sentence for each product at fault; empty when it can be sold from.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (sku, product) in &self.products {
+            if *sku != product.sku {
+                faults.push(format!("product {} is filed under {sku}", product.sku));
+            }
+            if product.price.amount().currency != self.currency {
+                faults.push(format!("{sku}: its price is not in {}", self.currency.code()));
+            }
+            if product.price.amount().minor <= 0 {
+                faults.push(format!("{sku}: its price {} is not positive", product.price.amount()));
+            }
+            let weight = product.weight;
+            if !(weight.mean.0 > 0.0 && weight.spread.0 >= 0.0 && weight.unsure.0 >= 0.0) {
+                faults.push(format!("{sku}: its weight {} +- {} is not possible", weight.mean, weight.spread));
+            }
+            if product.names.de.is_empty() || product.names.en.is_empty() {
+                faults.push(format!("{sku}: it lacks a German or an English name"));
+            }
+        }
+        faults
+    }
+}

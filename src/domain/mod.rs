@@ -1,0 +1,10 @@
+//! The cart's knowledge of shopping: pure values and decisions, no I/O, clock, thread, randomness or screen type.
+
+pub mod basket;
+pub mod cart;
+pub mod catalog;
+pub mod checkout;
+pub mod fusion;
+pub mod pricing;
+pub mod settle;
+pub mod units;

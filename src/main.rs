@@ -1,0 +1,3 @@
+//! Command line -> configuration -> app; nothing else.
+
+fn main() {}
