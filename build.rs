@@ -8,12 +8,24 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
 }
 
+/// Compiles the windows: the cart's alone, or with the emulator's panel where that is built in.
 #[cfg(feature = "screen")]
 fn screen() {
+    // The fonts lie in a crate as bytes; the .slint files import them by name from here.
+    let fonts = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("fonts");
+    std::fs::create_dir_all(&fonts).expect("the build directory can be written");
+    for (name, bytes) in [("NotoSans-Regular.ttf", notosans::REGULAR_TTF), ("NotoSans-Bold.ttf", notosans::BOLD_TTF)] {
+        let path = fonts.join(name);
+        // Written only once: a younger file would compile the windows again.
+        if std::fs::metadata(&path).map(|file| file.len()).ok() != Some(bytes.len() as u64) {
+            std::fs::write(&path, bytes).expect("the build directory can be written");
+        }
+    }
     let config = slint_build::CompilerConfiguration::new()
-        .embed_resources(slint_build::EmbedResourcesKind::EmbedFiles)
-        .with_debug_info(true);
-    slint_build::compile_with_config("ui/app.slint", config).expect("the .slint files compile");
+        .with_include_paths(vec![fonts])
+        .embed_resources(slint_build::EmbedResourcesKind::EmbedFiles);
+    let root = if cfg!(feature = "emulator") { "ui/emulated.slint" } else { "ui/app.slint" };
+    slint_build::compile_with_config(root, config).expect("the .slint files compile");
 }
 
 /// Lets every binary find `libLiteRt.so` from where the binary itself lies, so that a build can be moved and packed.

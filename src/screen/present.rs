@@ -1,0 +1,308 @@
+//! From what the cart shows to what people read: [`present`], a pure function.
+
+use super::format;
+use super::view::*;
+use crate::domain::cart::{CameraFault, CartView, LastChange, LineView, Notice, Page, Question, QuestionKind};
+use crate::domain::catalog::{Catalog, Language, Product};
+use crate::domain::checkout::Receipt;
+use crate::domain::pricing::{Quantity, TaxShare, price_basket};
+use crate::domain::settle::ScaleFault;
+use crate::domain::units::{Money, Sku};
+use std::collections::BTreeSet;
+
+/// How many products decorate the welcome page.
+const SHOWCASE: usize = 9;
+
+/// Makes the screen's texts of what the cart shows.
+///
+/// A product that the catalogue no longer holds is named by its SKU: the line stays visible.
+pub fn present(view: &CartView, catalog: &Catalog, language: Language) -> ScreenView {
+    let words = Presenter { catalog, language };
+    let fresh = match &view.last_change {
+        Some(LastChange::Added(line)) => Some(line.id),
+        _ => None,
+    };
+    let (total, count) = match &view.page {
+        // What the store computed counts, whatever the cart showed before.
+        Page::Receipt(Receipt { basket, .. }) => {
+            (basket.total, words.count(basket.lines.iter().map(|line| line.quantity)))
+        }
+        _ => (view.total, words.count(view.lines.iter().map(|line| line.quantity))),
+    };
+    ScreenView {
+        language,
+        page: words.page(view),
+        lines: view.lines.iter().rev().map(|line| words.line(line, fresh == Some(line.id))).collect(),
+        total: format::money(total, language),
+        count,
+        change: view.last_change.as_ref().map(|change| words.change(change)),
+        notices: view.notices.iter().filter_map(|notice| words.banner(*notice)).collect(),
+        footnote: view.notices.contains(&Notice::DemoWeighing).then(|| {
+            words.say("Vorführung: Die Waage ist nicht geeicht.", "Demonstration: scale not legal for trade.")
+        }),
+        settling: view.notices.contains(&Notice::Settling),
+        staff_called: view.notices.contains(&Notice::StaffCalled),
+    }
+}
+
+struct Presenter<'a> {
+    catalog: &'a Catalog,
+    language: Language,
+}
+
+impl Presenter<'_> {
+    fn say(&self, german: &str, english: &str) -> String {
+        match self.language {
+            Language::De => german.to_owned(),
+            Language::En => english.to_owned(),
+        }
+    }
+
+    fn name(&self, sku: &Sku) -> String {
+        let product = self.catalog.product(sku);
+        product.map_or_else(|| sku.to_string(), |product| product.names.in_language(self.language).to_owned())
+    }
+
+    fn page(&self, view: &CartView) -> PageView {
+        match &view.page {
+            Page::Welcome => PageView::Welcome { showcase: self.showcase() },
+            Page::Shopping => PageView::Shopping,
+            Page::Ask(question) => PageView::Ask(self.question(question)),
+            Page::Browse(question) => PageView::Browse(self.shelf(question, &view.lines)),
+            Page::Checkout => PageView::Checkout { vat: self.vat_of_lines(&view.lines) },
+            Page::Paying => PageView::Paying { silent: view.notices.contains(&Notice::StoreSilent) },
+            Page::Refused(reason) => PageView::Refused { reason: reason.clone() },
+            Page::Receipt(receipt) => PageView::Receipt(self.receipt(receipt)),
+        }
+    }
+
+    fn line(&self, line: &LineView, fresh: bool) -> LineRow {
+        LineRow {
+            sku: line.sku.clone(),
+            name: self.name(&line.sku),
+            quantity: format::quantity(line.quantity, self.language),
+            unit_price: format::unit_price(line.unit_price, line.quantity, self.language),
+            price: format::money(line.price, self.language),
+            fresh,
+        }
+    }
+
+    /// Counts articles: every piece is one, and so is every weighed line.
+    fn count(&self, quantities: impl Iterator<Item = Quantity>) -> String {
+        let articles: u32 = quantities
+            .map(|quantity| match quantity {
+                Quantity::Pieces(pieces) => pieces,
+                Quantity::Weighed(_) => 1,
+            })
+            .sum();
+        match (self.language, articles) {
+            (Language::De, _) => format!("{articles} Artikel"),
+            (Language::En, 1) => "1 item".to_owned(),
+            (Language::En, _) => format!("{articles} items"),
+        }
+    }
+
+    fn change(&self, change: &LastChange) -> ChangeCard {
+        let given_back = |price: Money| Money { minor: -price.minor.abs(), currency: price.currency };
+        match change {
+            LastChange::Added(line) => ChangeCard {
+                kind: ChangeKind::Added,
+                sku: Some(line.sku.clone()),
+                headline: self.say("Hinzugefügt", "Added"),
+                name: self.name(&line.sku),
+                quantity: format::quantity(line.quantity, self.language),
+                price: format::money(line.price, self.language),
+            },
+            LastChange::Removed { sku, quantity, price } => ChangeCard {
+                kind: ChangeKind::Removed,
+                sku: Some(sku.clone()),
+                headline: self.say("Herausgenommen", "Taken out"),
+                name: self.name(sku),
+                quantity: format::quantity(*quantity, self.language),
+                price: format::money(given_back(*price), self.language),
+            },
+            LastChange::OwnThing => ChangeCard {
+                kind: ChangeKind::OwnThing,
+                sku: None,
+                headline: self.say("Gemerkt", "Noted"),
+                name: self.say("Ihre eigene Sache", "Your own thing"),
+                quantity: String::new(),
+                price: String::new(),
+            },
+        }
+    }
+
+    /// Makes the banner of a notice; `None` where the notice has its own place on the page.
+    fn banner(&self, notice: Notice) -> Option<Banner> {
+        let (trouble, text) = match notice {
+            Notice::ScaleFault(ScaleFault::Uncalibrated) => (
+                true,
+                self.say(
+                    "Die Waage ist noch nicht eingerichtet. Bitte nehmen Sie einen anderen Wagen.",
+                    "The scale is not set up yet. Please take another cart.",
+                ),
+            ),
+            Notice::ScaleFault(ScaleFault::Saturated) => (
+                true,
+                self.say(
+                    "Die Waage ist überlastet. Bitte nehmen Sie etwas heraus oder rufen Sie Hilfe.",
+                    "The scale is overloaded. Please take something out or call staff.",
+                ),
+            ),
+            Notice::ScaleFault(ScaleFault::Silent | ScaleFault::Frozen) => (
+                true,
+                self.say(
+                    "Die Waage ist gestört. Bitte gerade nichts einlegen oder herausnehmen und Hilfe rufen.",
+                    "The scale is at fault. Please put nothing in or out for now and call staff.",
+                ),
+            ),
+            Notice::CameraFault(CameraFault::Covered) => (
+                true,
+                self.say(
+                    "Die Kamera sieht nichts. Bitte geben Sie die Sicht in den Wagen frei.",
+                    "The camera cannot see. Please clear its view into the cart.",
+                ),
+            ),
+            Notice::CameraFault(CameraFault::Lost) => (
+                true,
+                self.say(
+                    "Die Kamera ist ausgefallen. Der Wagen fragt deshalb bei jedem Artikel nach.",
+                    "The camera is down, so the cart asks about each item.",
+                ),
+            ),
+            Notice::StaffCalled => (
+                false,
+                self.say("Hilfe ist unterwegs. Bitte warten Sie hier.", "Help is on its way. Please wait here."),
+            ),
+            Notice::StoreSilent => (
+                false,
+                self.say(
+                    "Der Markt antwortet gerade nicht. Wir versuchen es weiter.",
+                    "The store is not answering. We keep trying.",
+                ),
+            ),
+            Notice::Settling | Notice::DemoWeighing => return None,
+        };
+        Some(Banner { trouble, text })
+    }
+
+    fn title(&self, kind: &QuestionKind) -> String {
+        match kind {
+            QuestionKind::PutIn => self.say("Was haben Sie hineingelegt?", "What did you put in?"),
+            QuestionKind::TakenOut => self.say("Was haben Sie herausgenommen?", "What did you take out?"),
+            QuestionKind::HowMany(sku) => match self.language {
+                Language::De => format!("Wie viele sind es: {}?", self.name(sku)),
+                Language::En => format!("How many are there: {}?", self.name(sku)),
+            },
+        }
+    }
+
+    fn question(&self, question: &Question) -> QuestionCard {
+        let mass = format::mass(question.change, self.language);
+        let heavier = question.change.0 >= 0.0;
+        let hint = match (self.language, heavier) {
+            (Language::De, true) => format!("Die Waage zeigt {mass} mehr."),
+            (Language::De, false) => format!("Die Waage zeigt {mass} weniger."),
+            (Language::En, true) => format!("The scale shows {mass} more."),
+            (Language::En, false) => format!("The scale shows {mass} less."),
+        };
+        let price = |price: Money| match question.kind {
+            QuestionKind::TakenOut => Money { minor: -price.minor.abs(), currency: price.currency },
+            QuestionKind::PutIn | QuestionKind::HowMany(_) => price,
+        };
+        let options = question.options.iter().take(3).map(|option| OptionCard {
+            sku: option.sku.clone(),
+            name: self.name(&option.sku),
+            quantity: format::quantity(option.quantity, self.language),
+            price: format::money(price(option.price), self.language),
+        });
+        QuestionCard {
+            id: question.id,
+            title: self.title(&question.kind),
+            hint,
+            options: options.collect(),
+            counting: matches!(question.kind, QuestionKind::HowMany(_)),
+        }
+    }
+
+    fn tile(&self, product: &Product) -> Tile {
+        Tile {
+            sku: product.sku.clone(),
+            name: product.names.in_language(self.language).to_owned(),
+            price: format::price(product.price, self.language),
+            group: product.group.clone(),
+        }
+    }
+
+    /// The shelf that answers a question: everything, or what lies in the basket when something was taken out.
+    fn shelf(&self, question: &Question, lines: &[LineView]) -> Shelf {
+        let held: BTreeSet<&Sku> = lines.iter().map(|line| &line.sku).collect();
+        let fits = |product: &&Product| question.kind != QuestionKind::TakenOut || held.contains(&product.sku);
+        let mut tiles: Vec<Tile> = self.catalog.products.values().filter(fits).map(|each| self.tile(each)).collect();
+        tiles.sort_by_cached_key(|tile| sort_key(&tile.name));
+        let keys: BTreeSet<&str> = tiles.iter().map(|tile| tile.group.as_str()).collect();
+        let mut groups: Vec<Group> =
+            keys.into_iter().map(|key| Group { key: key.to_owned(), label: self.group(key) }).collect();
+        groups.sort_by_cached_key(|group| sort_key(&group.label));
+        Shelf { question: question.id, title: self.title(&question.kind), tiles, groups }
+    }
+
+    fn group(&self, key: &str) -> String {
+        let (german, english) = match key {
+            "fruit" => ("Obst", "Fruit"),
+            "vegetables" | "vegetable" => ("Gemüse", "Vegetables"),
+            "produce" => ("Obst und Gemüse", "Fruit and vegetables"),
+            "bakery" | "bread" => ("Backwaren", "Bakery"),
+            "dairy" => ("Milchprodukte", "Dairy"),
+            "drinks" | "drink" | "beverages" => ("Getränke", "Drinks"),
+            "juice" => ("Säfte", "Juice"),
+            "pantry" | "staples" => ("Vorräte", "Pantry"),
+            "snacks" | "snack" => ("Knabbern", "Snacks"),
+            "sweets" => ("Süßes", "Sweets"),
+            "household" => ("Haushalt", "Household"),
+            "packages" | "packaged" => ("Verpacktes", "Packaged"),
+            _ => {
+                let mut letters = key.replace(['_', '-'], " ").chars().collect::<Vec<_>>();
+                if let Some(first) = letters.first_mut() {
+                    *first = first.to_ascii_uppercase();
+                }
+                return letters.into_iter().collect();
+            }
+        };
+        self.say(german, english)
+    }
+
+    /// Picks products from everywhere in the catalogue, so that the page is colourful.
+    fn showcase(&self) -> Vec<Tile> {
+        let count = self.catalog.products.len();
+        let step = (count / SHOWCASE).max(1);
+        self.catalog.products.values().step_by(step).take(SHOWCASE).map(|product| self.tile(product)).collect()
+    }
+
+    fn vat_of_lines(&self, lines: &[LineView]) -> String {
+        let priced = price_basket(self.catalog, lines.iter().map(|line| (&line.sku, line.quantity)));
+        // A line whose product left the catalogue has no known rate: then nothing is said about rates.
+        self.vat(priced.map(|basket| basket.taxes).unwrap_or_default())
+    }
+
+    fn vat(&self, taxes: Vec<TaxShare>) -> String {
+        let shares: Vec<String> = taxes
+            .iter()
+            .map(|share| {
+                let rate = format::rate(share.vat_permille, self.language);
+                format!("{rate}: {}", format::money(share.tax, self.language))
+            })
+            .collect();
+        let lead = self.say("Alle Preise enthalten die Mehrwertsteuer", "All prices include VAT");
+        if shares.is_empty() { format!("{lead}.") } else { format!("{lead} ({}).", shares.join("; ")) }
+    }
+
+    fn receipt(&self, receipt: &Receipt) -> ReceiptCard {
+        ReceiptCard {
+            number: receipt.number.to_string(),
+            booked_at: format::moment(&receipt.booked_at, self.language),
+            vat: self.vat(receipt.basket.taxes.clone()),
+            url: receipt.url.clone(),
+        }
+    }
+}
