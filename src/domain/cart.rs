@@ -1,4 +1,12 @@
 //! The cart: one state machine, one owner of the state. Inputs are past events, outputs are orders.
+//!
+//! This file holds its vocabulary; `cart/machine.rs` the machine, `cart/paying.rs` its checkout, `cart/view.rs` what it shows.
+
+mod machine;
+mod paying;
+mod view;
+
+pub use machine::{Cart, CartSettings, RestoreError};
 
 use super::basket::{LedgerEntry, LineId};
 use super::checkout::{Receipt, StoreAnswer, TripKey, TripOrder};
@@ -74,7 +82,11 @@ pub enum CartInput {
         /// The load now.
         load: Grams,
     },
-    /// The view changed and is still again.
+    /// Something began to move in view.
+    ViewMoved,
+    /// The view is still again, and nothing in it has changed.
+    ViewStilled,
+    /// The view is still again, and something in it has changed.
     Sighted(Sighting),
     /// A code was read.
     CodeSeen(CodeSighting),
@@ -108,6 +120,8 @@ pub enum JournalEntry {
     CheckoutRefused {
         /// Why, for people.
         reason: String,
+        /// The key of the next attempt.
+        next: TripKey,
     },
     /// The trip is over.
     TripEnded,

@@ -1,7 +1,17 @@
-//! Fusion: candidates by sight, the weight change and codes -> added, removed, own thing, nothing, ask or unknown.
+//! Fusion: candidates by sight, the weight change and codes -> book, ask, or nothing.
+//!
+//! One probabilistic model for both directions. Every hypothesis (so many of this product came in, so much of that line
+//! went out, it is the shopper's own thing, it is a product we do not know) is scored by
+//! `log P(sight) + log P(change) + log P(code) + log prior`; the posterior decides between booking and asking.
+//! Sight or weight alone never book.
 
-use super::units::{Gtin, Sku, Stamp};
+use super::basket::Line;
+use super::catalog::{Catalog, Price, Product};
+use super::pricing::Quantity;
+use super::settle::SettledChange;
+use super::units::{Grams, Gtin, Sku, Stamp, WeighedGrams};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A product and how much the picture looks like it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,4 +46,482 @@ pub struct CodeSighting {
     pub at: Stamp,
     /// The number in it.
     pub gtin: Gtin,
+}
+
+/// The model's numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FusionSettings {
+    /// Log-likelihood per unit of cosine similarity (the inverse temperature), fitted on validation photos.
+    pub sight_scale: f64,
+    /// The similarity at which a product we know and one we do not are equally likely.
+    pub unknown_similarity: f64,
+    /// Probability above which a line is booked without a question: 1 - cost of a question / cost of an error.
+    pub book_above: f64,
+    /// Share of changes whose weight follows no model at all.
+    pub outlier: f64,
+    /// Likelihood ratio of a read code: large, not infinite, for the code may be a neighbour's.
+    pub code_ratio: f64,
+    /// A product whose expected weight is further off than this many deviations is never booked without a question.
+    pub veto_sigmas: f64,
+    /// Prior of the shopper's own thing being put in.
+    pub own_thing: f64,
+    /// Prior of a product that the gallery does not hold.
+    pub unknown: f64,
+}
+
+impl Default for FusionSettings {
+    fn default() -> FusionSettings {
+        FusionSettings {
+            sight_scale: 20.0,
+            unknown_similarity: 0.45,
+            book_above: 0.985,
+            outlier: 0.01,
+            code_ratio: 1000.0,
+            veto_sigmas: 4.0,
+            own_thing: 0.01,
+            unknown: 0.01,
+        }
+    }
+}
+
+/// Everything known of one change of the load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeEvidence {
+    /// The change.
+    pub change: SettledChange,
+    /// What the camera saw of it, where it saw it.
+    pub sighting: Option<Sighting>,
+    /// Codes read meanwhile.
+    pub codes: Vec<Gtin>,
+}
+
+/// What may have happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hypothesis {
+    /// So much of this product came in.
+    Added {
+        /// The product.
+        sku: Sku,
+        /// How much.
+        quantity: Quantity,
+    },
+    /// So much of this line went out.
+    Removed {
+        /// The line.
+        line: Line,
+        /// How much.
+        quantity: Quantity,
+    },
+    /// The shopper's own thing came in or went out.
+    OwnThing,
+    /// Something that we do not know.
+    Unknown,
+}
+
+/// A hypothesis with its probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// What may have happened.
+    pub hypothesis: Hypothesis,
+    /// How probable it is among all.
+    pub probability: f64,
+    /// How many deviations the weight is off what it says.
+    pub sigmas: f64,
+}
+
+/// What to do about a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It is sure enough: book it.
+    Book(Scored),
+    /// Ask the shopper, offering these (at most three, best first).
+    Ask(Vec<Scored>),
+}
+
+/// The verdict with all that was weighed, best first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What to do.
+    pub verdict: Verdict,
+    /// All hypotheses of note, best first.
+    pub scored: Vec<Scored>,
+    /// Whether a code spoke for the best.
+    pub by_code: bool,
+}
+
+/// Judges a change of the load in the light of what the camera saw, the basket and the catalogue.
+pub fn judge(
+    settings: &FusionSettings,
+    catalog: &Catalog,
+    lines: &[Line],
+    own_things: Grams,
+    evidence: &ChangeEvidence,
+) -> Judgement {
+    let scored = if evidence.change.change.0 > 0.0 {
+        added(settings, catalog, evidence)
+    } else {
+        removed(settings, catalog, lines, own_things, evidence)
+    };
+    let by_code = match scored.first().map(|best| &best.hypothesis) {
+        Some(Hypothesis::Added { sku, .. }) => {
+            catalog.product(sku).and_then(|product| product.gtin).is_some_and(|gtin| evidence.codes.contains(&gtin))
+        }
+        _ => false,
+    };
+    let seen = evidence.sighting.is_some() || by_code;
+    let verdict = match scored.first() {
+        Some(best)
+            if seen
+                && best.probability >= settings.book_above
+                && best.sigmas <= settings.veto_sigmas
+                && !matches!(best.hypothesis, Hypothesis::Unknown) =>
+        {
+            Verdict::Book(best.clone())
+        }
+        _ => Verdict::Ask(options(&scored)),
+    };
+    Judgement { verdict, scored, by_code }
+}
+
+/// The three pictures of a question: the best hypothesis of each product or line.
+fn options(scored: &[Scored]) -> Vec<Scored> {
+    let mut options: Vec<Scored> = Vec::new();
+    for candidate in scored {
+        let taken = options.iter().any(|option| match (&option.hypothesis, &candidate.hypothesis) {
+            (Hypothesis::Added { sku: a, .. }, Hypothesis::Added { sku: b, .. }) => a == b,
+            (Hypothesis::Removed { line: a, .. }, Hypothesis::Removed { line: b, .. }) => a.id == b.id,
+            _ => false,
+        });
+        let a_picture = matches!(candidate.hypothesis, Hypothesis::Added { .. } | Hypothesis::Removed { .. });
+        if a_picture && !taken {
+            options.push(candidate.clone());
+        }
+        if options.len() == 3 {
+            break;
+        }
+    }
+    options
+}
+
+/// Log-likelihood of what was seen, for every product of the catalogue and for one that it does not hold.
+struct Sight<'a> {
+    by_sku: BTreeMap<&'a str, f64>,
+    floor: f64,
+    unknown: f64,
+}
+
+impl<'a> Sight<'a> {
+    fn new(settings: &FusionSettings, candidates: Option<&'a [Candidate]>) -> Sight<'a> {
+        match candidates {
+            Some(candidates) if !candidates.is_empty() => {
+                let weakest =
+                    candidates.iter().map(|candidate| f64::from(candidate.similarity)).fold(f64::INFINITY, f64::min);
+                Sight {
+                    by_sku: candidates
+                        .iter()
+                        .map(|candidate| {
+                            (candidate.sku.as_str(), settings.sight_scale * f64::from(candidate.similarity))
+                        })
+                        .collect(),
+                    // A product that is not among the candidates looks at best as much like it as the weakest of them.
+                    floor: settings.sight_scale * (weakest - 0.05),
+                    unknown: settings.sight_scale * settings.unknown_similarity,
+                }
+            }
+            _ => Sight { by_sku: BTreeMap::new(), floor: 0.0, unknown: 0.0 },
+        }
+    }
+
+    fn of(&self, sku: &Sku) -> f64 {
+        self.by_sku.get(sku.as_str()).copied().unwrap_or(self.floor)
+    }
+}
+
+/// Prior of so many pieces of a product sold each coming in at once (index 0 is one piece); estimates.
+const PIECES_EACH: [f64; 6] = [0.90, 0.07, 0.02, 0.005, 0.003, 0.002];
+/// The same for loose produce sold by weight, which comes by the handful or bag; estimates.
+const PIECES_LOOSE: [f64; 10] = [0.40, 0.18, 0.13, 0.10, 0.07, 0.05, 0.03, 0.02, 0.01, 0.01];
+
+fn added(settings: &FusionSettings, catalog: &Catalog, evidence: &ChangeEvidence) -> Vec<Scored> {
+    let change = evidence.change;
+    let sight = Sight::new(settings, evidence.sighting.as_ref().map(|sighting| sighting.appeared.as_slice()));
+    let product_prior = ((1.0 - settings.own_thing - settings.unknown) / catalog.products.len().max(1) as f64).ln();
+    let mut weighed: Vec<(Hypothesis, f64, f64)> = Vec::new();
+    for product in catalog.products.values() {
+        let code = match product.gtin {
+            Some(gtin) if evidence.codes.contains(&gtin) => settings.code_ratio.ln(),
+            _ => 0.0,
+        };
+        let base = product_prior + sight.of(&product.sku) + code;
+        match product.price {
+            Price::Each(_) => {
+                for (index, prior) in PIECES_EACH.iter().enumerate() {
+                    let pieces = index as u32 + 1;
+                    let (density, sigmas) =
+                        pieces_density(settings, product, pieces, change.change.abs(), change.margin);
+                    let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity: Quantity::Pieces(pieces) };
+                    weighed.push((hypothesis, base + prior.ln() + density.ln(), sigmas));
+                }
+            }
+            Price::PerKg(_) => {
+                // The count does not matter for the price, so the counts are summed over.
+                let (mut density, mut sigmas) = (0.0, f64::INFINITY);
+                for (index, prior) in PIECES_LOOSE.iter().enumerate() {
+                    let (one, off) =
+                        pieces_density(settings, product, index as u32 + 1, change.change.abs(), change.margin);
+                    density += prior * one;
+                    sigmas = sigmas.min(off);
+                }
+                let quantity = Quantity::Weighed(WeighedGrams::from_measured(change.change - product.tare));
+                if !quantity.is_zero() {
+                    let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity };
+                    weighed.push((hypothesis, base + density.ln(), sigmas));
+                }
+            }
+        }
+    }
+    let anything = (1.0 / 3000.0_f64).ln();
+    weighed.push((Hypothesis::OwnThing, settings.own_thing.ln() + sight.unknown + anything, 0.0));
+    weighed.push((Hypothesis::Unknown, settings.unknown.ln() + sight.unknown + anything, 0.0));
+    posterior(weighed)
+}
+
+fn removed(
+    settings: &FusionSettings,
+    catalog: &Catalog,
+    lines: &[Line],
+    own_things: Grams,
+    evidence: &ChangeEvidence,
+) -> Vec<Scored> {
+    let change = evidence.change;
+    let gone = change.change.abs();
+    let sight = Sight::new(settings, evidence.sighting.as_ref().map(|sighting| sighting.vanished.as_slice()));
+    let line_prior = (1.0 / (lines.len().max(1) as f64)).ln();
+    let mut weighed: Vec<(Hypothesis, f64, f64)> = Vec::new();
+    for line in lines {
+        let Some(product) = catalog.product(&line.sku) else { continue };
+        let base = line_prior + sight.of(&line.sku);
+        match line.quantity {
+            Quantity::Pieces(held) => {
+                for pieces in 1..=held {
+                    // What went in weighed `line.mass`: the same pieces weigh the same going out.
+                    let share = f64::from(pieces) / f64::from(held);
+                    let expected = line.mass.0 * share;
+                    let rest = f64::from(held - pieces) * share;
+                    let spread =
+                        (product.weight.spread.0.powi(2) * rest + (change.margin.0 / 2.0).powi(2) + 4.0).sqrt();
+                    let (density, sigmas) = normal(settings, gone.0, expected, spread);
+                    let prior: f64 = if pieces == 1 || pieces == held { 0.45 } else { 0.1 / f64::from(held) };
+                    let quantity = Quantity::Pieces(pieces);
+                    weighed.push((
+                        Hypothesis::Removed { line: line.clone(), quantity },
+                        base + prior.ln() + density.ln(),
+                        sigmas,
+                    ));
+                }
+            }
+            Quantity::Weighed(WeighedGrams(held)) => {
+                let spread = ((change.margin.0 / 2.0).powi(2) + 4.0).sqrt();
+                let (whole, whole_sigmas) = normal(settings, gone.0, line.mass.0, spread);
+                let quantity = Quantity::Weighed(WeighedGrams(held));
+                weighed.push((
+                    Hypothesis::Removed { line: line.clone(), quantity },
+                    base + 0.8_f64.ln() + whole.ln(),
+                    whole_sigmas,
+                ));
+                let part = WeighedGrams::from_measured(gone);
+                if part.0 > 0 && part.0 < held && gone.0 < line.mass.0 - 2.0 * spread {
+                    let (mut density, mut sigmas) = (0.0, f64::INFINITY);
+                    for pieces in 1..=10 {
+                        let (one, off) = pieces_density(settings, product, pieces, gone, change.margin);
+                        density += 0.1 * one;
+                        sigmas = sigmas.min(off);
+                    }
+                    let quantity = Quantity::Weighed(part);
+                    weighed.push((
+                        Hypothesis::Removed { line: line.clone(), quantity },
+                        base + 0.2_f64.ln() + density.ln(),
+                        sigmas,
+                    ));
+                }
+            }
+        }
+    }
+    if own_things.0 > 0.0 {
+        let (density, sigmas) = normal(settings, gone.0, own_things.0, change.margin.0 / 2.0 + 2.0);
+        weighed.push((Hypothesis::OwnThing, line_prior + sight.unknown + density.ln(), sigmas));
+    }
+    weighed.push((Hypothesis::Unknown, settings.unknown.ln() + sight.unknown + (1.0 / 3000.0_f64).ln(), 0.0));
+    posterior(weighed)
+}
+
+/// Density of a change, and its distance in deviations, if `pieces` of `product` made it.
+fn pieces_density(
+    settings: &FusionSettings,
+    product: &Product,
+    pieces: u32,
+    change: Grams,
+    margin: Grams,
+) -> (f64, f64) {
+    let n = f64::from(pieces);
+    let weight = product.weight;
+    let variance = n * weight.spread.0.powi(2) + (n * weight.unsure.0).powi(2) + (margin.0 / 2.0).powi(2) + 1.0;
+    normal(settings, change.0, n * weight.mean.0 + product.tare.0, variance.sqrt())
+}
+
+/// A normal density with a floor for what follows no model, and the distance in deviations.
+fn normal(settings: &FusionSettings, value: f64, mean: f64, deviation: f64) -> (f64, f64) {
+    let sigmas = (value - mean).abs() / deviation;
+    let bell = (-0.5 * sigmas * sigmas).exp() / (deviation * std::f64::consts::TAU.sqrt());
+    ((1.0 - settings.outlier) * bell + settings.outlier / 40_000.0, sigmas)
+}
+
+/// Normalises log scores to probabilities, best first, and drops what is of no account.
+fn posterior(mut weighed: Vec<(Hypothesis, f64, f64)>) -> Vec<Scored> {
+    weighed.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let Some(best) = weighed.first().map(|(_, score, _)| *score) else { return Vec::new() };
+    let sum: f64 = weighed.iter().map(|(_, score, _)| (score - best).exp()).sum();
+    weighed
+        .into_iter()
+        .map(|(hypothesis, score, sigmas)| Scored { hypothesis, probability: (score - best).exp() / sum, sigmas })
+        .take(40)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::basket::LineId;
+    use crate::domain::catalog::{Names, UnitWeight};
+    use crate::domain::units::{Currency, Money};
+
+    fn product(sku: &str, price: Price, mean: f64, spread: f64) -> Product {
+        Product {
+            sku: Sku::new(sku),
+            names: Names { de: sku.into(), en: sku.into() },
+            gtin: (sku == "milk").then(|| "4006381333931".parse().expect("a valid GTIN")),
+            plu: None,
+            price,
+            weight: UnitWeight { mean: Grams(mean), spread: Grams(spread), unsure: Grams(0.0) },
+            tare: Grams(0.0),
+            vat_permille: 70,
+            group: "test".into(),
+            restriction: None,
+        }
+    }
+
+    fn catalog() -> Catalog {
+        let each = Price::Each(Money::eur_cents(100));
+        let per_kg = Price::PerKg(Money::eur_cents(200));
+        let products = [
+            product("milk", each, 1030.0, 5.0),
+            product("oat-drink", each, 1032.0, 5.0),
+            product("soup", each, 460.0, 5.0),
+            product("apple", per_kg, 180.0, 20.0),
+            product("pear", per_kg, 175.0, 25.0),
+        ];
+        Catalog {
+            version: "test".into(),
+            currency: Currency::EUR,
+            products: products.into_iter().map(|product| (product.sku.clone(), product)).collect(),
+        }
+    }
+
+    fn evidence(grams: f64, seen: &[(&str, f32)], code: Option<&str>) -> ChangeEvidence {
+        let seen: Vec<Candidate> =
+            seen.iter().map(|(sku, similarity)| Candidate { sku: Sku::new(sku), similarity: *similarity }).collect();
+        ChangeEvidence {
+            change: SettledChange {
+                change: Grams(grams),
+                margin: Grams(3.0),
+                load: Grams(5000.0 + grams),
+                began: Stamp::from_millis(1000),
+                settled: Stamp::from_millis(1600),
+            },
+            sighting: (!seen.is_empty()).then(|| Sighting {
+                began: Stamp::from_millis(900),
+                ended: Stamp::from_millis(1500),
+                appeared: seen.clone(),
+                vanished: seen,
+                frames: 3,
+                area: 0.1,
+            }),
+            codes: code.map(|code| code.parse().expect("a valid GTIN")).into_iter().collect(),
+        }
+    }
+
+    fn line(id: u32, sku: &str, quantity: Quantity, mass: f64) -> Line {
+        Line { id: LineId(id), sku: Sku::new(sku), quantity, mass: Grams(mass), changed_at: Stamp(0) }
+    }
+
+    fn told(judgement: &Judgement) -> String {
+        let name = |scored: &Scored| match &scored.hypothesis {
+            Hypothesis::Added { sku, quantity } => format!("+{sku} {quantity}"),
+            Hypothesis::Removed { line, quantity } => format!("-{} {quantity}", line.sku),
+            Hypothesis::OwnThing => "own".to_owned(),
+            Hypothesis::Unknown => "unknown".to_owned(),
+        };
+        match &judgement.verdict {
+            Verdict::Book(scored) => format!("book {}", name(scored)),
+            Verdict::Ask(options) => format!("ask {}", options.first().map(name).unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn what_comes_in_is_booked_only_when_sight_or_code_agrees_with_the_weight() {
+        let clear = [("soup", 0.85), ("milk", 0.3), ("apple", 0.2)];
+        let twins = [("milk", 0.80), ("oat-drink", 0.79), ("soup", 0.2)];
+        for (grams, seen, code, expected) in [
+            (462.0, &clear[..], None, "book +soup 1 x"),
+            (921.0, &clear[..], None, "book +soup 2 x"),
+            (1031.0, &twins[..], None, "ask +milk 1 x"),
+            (1031.0, &twins[..], Some("4006381333931"), "book +milk 1 x"),
+            (1031.0, &[][..], Some("4006381333931"), "book +milk 1 x"),
+            (462.0, &[][..], None, "ask +soup 1 x"),
+            (700.0, &clear[..], None, "ask +soup 2 x"),
+        ] {
+            let judgement =
+                judge(&FusionSettings::default(), &catalog(), &[], Grams(0.0), &evidence(grams, seen, code));
+            assert!(told(&judgement).starts_with(&expected[..4]), "{grams} g {seen:?} {code:?}: {}", told(&judgement));
+            if expected.starts_with("book") {
+                assert_eq!(told(&judgement), expected, "{grams} g {seen:?} {code:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn loose_produce_is_booked_by_the_gram() {
+        let seen = [("apple", 0.9), ("pear", 0.5), ("milk", 0.1)];
+        let judgement = judge(&FusionSettings::default(), &catalog(), &[], Grams(0.0), &evidence(541.0, &seen, None));
+        assert_eq!(told(&judgement), "book +apple 0.541 kg");
+    }
+
+    #[test]
+    fn what_goes_out_is_one_of_the_lines() {
+        let lines = [
+            line(1, "milk", Quantity::Pieces(1), 1031.0),
+            line(2, "soup", Quantity::Pieces(2), 920.0),
+            line(3, "apple", Quantity::Weighed(WeighedGrams(541)), 541.0),
+        ];
+        for (grams, seen, expected) in [
+            (-1030.0, &[("milk", 0.8), ("oat-drink", 0.8)][..], "book -milk 1 x"),
+            (-461.0, &[("soup", 0.7), ("pear", 0.4)][..], "book -soup 1 x"),
+            (-541.0, &[("apple", 0.8), ("pear", 0.5)][..], "book -apple 0.541 kg"),
+            (-180.0, &[("apple", 0.8), ("pear", 0.5)][..], "book -apple 0.180 kg"),
+            (-1030.0, &[][..], "ask -milk 1 x"),
+        ] {
+            let judgement =
+                judge(&FusionSettings::default(), &catalog(), &lines, Grams(0.0), &evidence(grams, seen, None));
+            assert_eq!(told(&judgement), expected, "{grams} g {seen:?}");
+        }
+    }
+
+    #[test]
+    fn two_lines_that_fit_are_asked_about() {
+        let lines = [line(1, "milk", Quantity::Pieces(1), 1031.0), line(2, "oat-drink", Quantity::Pieces(1), 1032.0)];
+        let seen = [("milk", 0.80), ("oat-drink", 0.79)];
+        let judgement =
+            judge(&FusionSettings::default(), &catalog(), &lines, Grams(0.0), &evidence(-1031.5, &seen, None));
+        assert!(matches!(&judgement.verdict, Verdict::Ask(options) if options.len() == 2), "{judgement:?}");
+    }
 }

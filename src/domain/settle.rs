@@ -238,7 +238,8 @@ impl Settler {
     fn settle(&mut self, at: Stamp, before: f64, began: Stamp) -> Option<LoadEvent> {
         let quiet = self.quiet_at(at, Some((before, began)))?;
         let change = quiet.load - before;
-        let margin = (4.0 + (0.001 * change).powi(2) + (2.0 * quiet.apart).powi(2) + (0.03 * quiet.ripple).powi(2)).sqrt();
+        let margin =
+            (4.0 + (0.001 * change).powi(2) + (2.0 * quiet.apart).powi(2) + (0.03 * quiet.ripple).powi(2)).sqrt();
         self.state = State::Quiet { load: quiet.load, since: at, ringing: quiet.ripple };
         Some(LoadEvent::Settled(SettledChange {
             change: Grams(change),
@@ -280,7 +281,8 @@ impl Settler {
             return None;
         }
         let (mut sum, mut weights) = (0.0, 0.0);
-        for (at, reading) in self.window.iter().rev().skip_while(|(at, _)| *at > end).take_while(|(at, _)| *at >= begin) {
+        for (at, reading) in self.window.iter().rev().skip_while(|(at, _)| *at > end).take_while(|(at, _)| *at >= begin)
+        {
             let phase = at.0.saturating_sub(begin.0) as f64 / (span_ms as f64 * 1000.0);
             let weight = (std::f64::consts::PI * phase).sin().powi(2);
             sum += weight * reading;
@@ -378,7 +380,8 @@ mod tests {
     fn a_rolling_cart_is_not_quiet() {
         let events = play(12.0, |t| {
             let rolling = (2.0..10.0).contains(&t);
-            let sway = 300.0 * (std::f64::consts::TAU * 1.8 * t).sin() + 200.0 * (std::f64::consts::TAU * 2.7 * t).sin();
+            let sway =
+                300.0 * (std::f64::consts::TAU * 1.8 * t).sin() + 200.0 * (std::f64::consts::TAU * 2.7 * t).sin();
             15000.0 + if rolling { sway } else { 0.0 }
         });
         let changes = changes(&events);

@@ -1,0 +1,79 @@
+//! What the cart shows: a snapshot for the screen, computed from the state and never stored.
+
+use super::machine::{Cart, Phase};
+use super::{CartView, LineView, Notice, Page};
+use crate::domain::checkout::Checkout;
+use crate::domain::units::{Money, Stamp};
+
+/// A load that has moved for this long is told to the shopper.
+const SETTLING_TOLD_AFTER_MS: u64 = 900;
+
+impl Cart {
+    /// What the screen shows now.
+    pub fn view(&self, now: Stamp) -> CartView {
+        let priced = self.basket.priced(&self.catalog);
+        let lines = self.basket.lines();
+        let (lines, total) = match priced {
+            Ok(priced) => {
+                let views = lines.iter().zip(priced.lines).map(|(line, priced)| LineView {
+                    id: line.id,
+                    sku: priced.sku,
+                    quantity: priced.quantity,
+                    unit_price: priced.unit_price,
+                    price: priced.price,
+                });
+                (views.collect(), priced.total)
+            }
+            // Lines are only ever opened with a price and the catalogue stays for the trip: `restore` checks the rest.
+            Err(error) => unreachable!("a booked line has no price: {error}"),
+        };
+        CartView {
+            page: self.page(),
+            lines,
+            total: if self.between_trips() { Money::zero(self.catalog.currency) } else { total },
+            last_change: self.last_change.as_ref().map(|(last, _)| last.clone()),
+            notices: self.notices(now),
+            load: self.load.filter(|_| self.scale_fault.is_none() && self.disturbed_since.is_none()),
+            at: now,
+        }
+    }
+
+    fn page(&self) -> Page {
+        match &self.checkout {
+            Checkout::Pending { .. } | Checkout::Unknown { .. } => return Page::Paying,
+            Checkout::Confirmed { receipt } => return Page::Receipt(receipt.clone()),
+            Checkout::Refused { reason } if self.phase == Phase::Checkout => return Page::Refused(reason.clone()),
+            Checkout::Idle | Checkout::Refused { .. } => {}
+        }
+        match (&self.question, self.phase) {
+            (Some(open), _) if open.browsing => Page::Browse(open.question.clone()),
+            (Some(open), _) => Page::Ask(open.question.clone()),
+            (None, Phase::Welcome) => Page::Welcome,
+            (None, Phase::Shopping) => Page::Shopping,
+            (None, Phase::Checkout) => Page::Checkout,
+        }
+    }
+
+    fn notices(&self, now: Stamp) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        if let Some(fault) = self.scale_fault {
+            notices.push(Notice::ScaleFault(fault));
+        }
+        if let Some(fault) = self.camera_fault {
+            notices.push(Notice::CameraFault(fault));
+        }
+        if matches!(self.checkout, Checkout::Unknown { .. }) {
+            notices.push(Notice::StoreSilent);
+        }
+        if self.staff_called {
+            notices.push(Notice::StaffCalled);
+        }
+        if self.disturbed_since.is_some_and(|since| now.millis_since(since) >= SETTLING_TOLD_AFTER_MS) {
+            notices.push(Notice::Settling);
+        }
+        if self.settings.demo_weighing {
+            notices.push(Notice::DemoWeighing);
+        }
+        notices
+    }
+}
