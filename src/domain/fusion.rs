@@ -49,7 +49,7 @@ pub struct CodeSighting {
 }
 
 /// The model's numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FusionSettings {
     /// Log-likelihood per unit of cosine similarity (the inverse temperature), fitted on validation photos.
     pub sight_scale: f64,
@@ -168,7 +168,12 @@ pub fn judge(
         }
         _ => false,
     };
-    let seen = evidence.sighting.is_some() || by_code;
+    // A sighting without candidates says that something moved and nothing usable was seen: that is no evidence.
+    let seen = by_code
+        || evidence.sighting.as_ref().is_some_and(|sighting| match evidence.change.change.0 > 0.0 {
+            true => !sighting.appeared.is_empty(),
+            false => !sighting.vanished.is_empty(),
+        });
     let verdict = match scored.first() {
         Some(best)
             if seen

@@ -13,12 +13,13 @@ use crate::domain::fusion::{
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::{ScaleFault, SettledChange};
 use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
 
 /// The cart's numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CartSettings {
     /// The cart's name towards the store.
     pub cart: String,
@@ -195,6 +196,26 @@ impl Cart {
     /// The catalogue that the trip is priced with.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// Whether the load is moving right now.
+    pub fn load_moves(&self) -> bool {
+        self.disturbed_since.is_some()
+    }
+
+    /// The question on the screen, where there is one.
+    pub fn question(&self) -> Option<&Question> {
+        self.question.as_ref().map(|open| &open.question)
+    }
+
+    /// Whether a change of the load or a question is still open.
+    pub fn undecided(&self) -> bool {
+        self.question.is_some() || !self.pending.is_empty() || self.disturbed_since.is_some()
+    }
+
+    /// Where the checkout stands.
+    pub fn checkout(&self) -> &Checkout {
+        &self.checkout
     }
 
     /// Whether nobody shops, so that catalogue and gallery may be exchanged.

@@ -1,0 +1,237 @@
+//! The cart's behaviour as text: each file of `tests/scenarios/` is a table of moments, inputs and what must be so.
+//!
+//! A line is `<seconds> <word> <arguments>`; `=` lines check. The words are those of `Script::play`. Every defect of the
+//! cart starts here as a new file.
+
+use dashcart::domain::cart::{
+    CameraFault, Cart, CartInput, CartOutput, CartSettings, JournalEntry, Notice, Page, Press,
+};
+use dashcart::domain::catalog::{Catalog, Names, Price, Product, UnitWeight};
+use dashcart::domain::checkout::{Receipt, StoreAnswer};
+use dashcart::domain::fusion::{Candidate, CodeSighting, Sighting};
+use dashcart::domain::settle::{ScaleFault, SettledChange};
+use dashcart::domain::units::{Currency, Grams, Money, Sku, Stamp};
+use std::sync::Arc;
+
+fn catalog() -> Catalog {
+    let rows: [(&str, Price, f64, f64, Option<&str>); 6] = [
+        ("milk", Price::Each(Money::eur_cents(119)), 1030.0, 5.0, Some("4006381333931")),
+        ("oat-drink", Price::Each(Money::eur_cents(199)), 1032.0, 5.0, None),
+        ("soup", Price::Each(Money::eur_cents(249)), 460.0, 5.0, None),
+        ("yoghurt", Price::Each(Money::eur_cents(59)), 160.0, 2.0, None),
+        ("apple", Price::PerKg(Money::eur_cents(299)), 180.0, 20.0, None),
+        ("pear", Price::PerKg(Money::eur_cents(349)), 175.0, 25.0, None),
+    ];
+    let product = |(sku, price, mean, spread, gtin): (&str, Price, f64, f64, Option<&str>)| Product {
+        sku: Sku::new(sku),
+        names: Names { de: sku.into(), en: sku.into() },
+        gtin: gtin.map(|gtin| gtin.parse().expect("a valid GTIN")),
+        plu: None,
+        price,
+        weight: UnitWeight { mean: Grams(mean), spread: Grams(spread), unsure: Grams(0.0) },
+        tare: Grams(0.0),
+        vat_permille: 70,
+        group: "test".into(),
+        restriction: None,
+    };
+    Catalog {
+        version: "scenario".into(),
+        currency: Currency::EUR,
+        products: rows.into_iter().map(|row| (Sku::new(row.0), product(row))).collect(),
+    }
+}
+
+struct Script {
+    cart: Cart,
+    load: f64,
+    journal: Vec<JournalEntry>,
+    posted: Vec<String>,
+    asked: Vec<String>,
+    last: Vec<CartOutput>,
+}
+
+impl Script {
+    fn new() -> Script {
+        let cart = Cart::new(CartSettings::default(), Arc::new(catalog()));
+        Script { cart, load: 0.0, journal: vec![], posted: vec![], asked: vec![], last: vec![] }
+    }
+
+    /// Lets the cart tick at every moment it asked for, up to `until`.
+    fn pass(&mut self, from: Stamp, until: Stamp) {
+        let mut now = from;
+        while let Some(next) = self.cart.next_timeout(now).filter(|next| *next <= until) {
+            now = Stamp(next.0.max(now.0 + 1));
+            self.give(CartInput::Ticked, now);
+        }
+    }
+
+    fn give(&mut self, input: CartInput, now: Stamp) {
+        self.last = self.cart.handle(input, now);
+        for output in &self.last {
+            match output {
+                CartOutput::Journal(entry) => self.journal.push(entry.clone()),
+                CartOutput::PostTrip(order) => self.posted.push(order.key.to_string()),
+                CartOutput::AskTrip(key) => self.asked.push(key.to_string()),
+                CartOutput::Show | CartOutput::Play(_) => {}
+            }
+        }
+    }
+
+    fn question(&self) -> u32 {
+        self.cart.question().map_or(0, |question| question.id)
+    }
+
+    fn receipt(&self) -> Receipt {
+        let key = match self.cart.checkout() {
+            dashcart::domain::checkout::Checkout::Pending { order, .. }
+            | dashcart::domain::checkout::Checkout::Unknown { order, .. } => order.key.clone(),
+            other => panic!("no trip is being posted: {other:?}"),
+        };
+        let basket = self.cart.basket().priced(self.cart.catalog()).expect("a price");
+        Receipt { number: 7, key, booked_at: "2026-01-01T10:00:00Z".into(), basket, url: "http://store/7".into() }
+    }
+
+    fn play(&mut self, now: Stamp, word: &str, rest: &[&str]) {
+        let number = |index: usize| rest[index].parse::<f64>().expect("a number");
+        let input = match word {
+            "ready" => {
+                self.load = number(0);
+                CartInput::ScaleRecovered { load: Grams(self.load) }
+            }
+            "disturbed" => CartInput::LoadDisturbed,
+            // settled <change> [began <seconds ago>]
+            "settled" => {
+                self.load += number(0);
+                let ago = if rest.len() > 2 { number(2) } else { 0.5 };
+                CartInput::LoadSettled(SettledChange {
+                    change: Grams(number(0)),
+                    margin: Grams(3.0),
+                    load: Grams(self.load),
+                    began: now.minus_millis((ago * 1000.0) as u64),
+                    settled: now,
+                })
+            }
+            "moved" => CartInput::ViewMoved,
+            "stilled" => CartInput::ViewStilled,
+            // seen <sku> <similarity> ...: began 0.8 s ago, the same for both directions
+            "seen" => {
+                let candidates: Vec<Candidate> = rest
+                    .chunks(2)
+                    .map(|pair| Candidate {
+                        sku: Sku::new(pair[0]),
+                        similarity: pair[1].parse().expect("a similarity"),
+                    })
+                    .collect();
+                CartInput::Sighted(Sighting {
+                    began: now.minus_millis(800),
+                    ended: now,
+                    appeared: candidates.clone(),
+                    vanished: candidates,
+                    frames: 3,
+                    area: 0.1,
+                })
+            }
+            "code" => CartInput::CodeSeen(CodeSighting { at: now, gtin: rest[0].parse().expect("a GTIN") }),
+            "covered" => CartInput::CameraFaulted(CameraFault::Covered),
+            "uncovered" => CartInput::CameraRecovered,
+            "frozen" => CartInput::ScaleFaulted(ScaleFault::Frozen),
+            "tick" => CartInput::Ticked,
+            "start" => CartInput::Pressed(Press::Start),
+            "choose" => CartInput::Pressed(Press::Choose { question: self.question(), option: number(0) as usize }),
+            "late-choose" => CartInput::Pressed(Press::Choose { question: number(0) as u32, option: 0 }),
+            "else" => CartInput::Pressed(Press::SomethingElse { question: self.question() }),
+            "pick" => CartInput::Pressed(Press::Pick { question: self.question(), sku: Sku::new(rest[0]) }),
+            "mine" => CartInput::Pressed(Press::NotMine { question: self.question() }),
+            "checkout" => CartInput::Pressed(Press::ToCheckout),
+            "back" => CartInput::Pressed(Press::Back),
+            "pay" => CartInput::Pressed(Press::Pay),
+            "finish" => CartInput::Pressed(Press::Finish),
+            "booked" => CartInput::StoreAnswered(StoreAnswer::Booked(self.receipt())),
+            "silent" => CartInput::StoreAnswered(StoreAnswer::Silent { reason: "no route".into() }),
+            "never-received" => CartInput::StoreAnswered(StoreAnswer::NeverReceived),
+            "refused" => CartInput::StoreAnswered(StoreAnswer::Refused { reason: rest.join(" ") }),
+            // The battery is pulled and put back: only the journal is left.
+            "power-cut" => {
+                let settings = CartSettings { nonce: "second-start".into(), ..CartSettings::default() };
+                self.cart =
+                    Cart::restore(settings, Arc::new(catalog()), &self.journal, now).expect("the trip is restored");
+                return;
+            }
+            other => panic!("unknown word {other:?}"),
+        };
+        self.give(input, now);
+    }
+
+    /// What `= <what>` compares with.
+    fn state(&self, what: &str, now: Stamp) -> String {
+        let view = self.cart.view(now);
+        match what {
+            "lines" => {
+                view.lines.iter().map(|line| format!("{} {}", line.quantity, line.sku)).collect::<Vec<_>>().join(", ")
+            }
+            "total" => view.total.to_string(),
+            "page" => match view.page {
+                Page::Ask(question) => {
+                    let options = question.options.iter().map(|option| option.sku.to_string()).collect::<Vec<_>>();
+                    format!("ask {}", options.join(" ")).trim_end().to_owned()
+                }
+                Page::Welcome => "welcome".into(),
+                Page::Shopping => "shopping".into(),
+                Page::Browse(_) => "browse".into(),
+                Page::Checkout => "checkout".into(),
+                Page::Paying => "paying".into(),
+                Page::Refused(reason) => format!("refused {reason}"),
+                Page::Receipt(receipt) => format!("receipt {}", receipt.basket.total),
+            },
+            "fault" => view
+                .notices
+                .iter()
+                .filter_map(|notice| match notice {
+                    Notice::ScaleFault(fault) => Some(format!("scale {fault:?}")),
+                    Notice::CameraFault(fault) => Some(format!("camera {fault:?}")),
+                    Notice::StoreSilent => Some("store silent".into()),
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+            "posted" => self.posted.join(" "),
+            "asked" => self.asked.join(" "),
+            other => panic!("unknown check {other:?}"),
+        }
+    }
+}
+
+fn check(name: &str, text: &str) {
+    let mut script = Script::new();
+    let mut now = Stamp(0);
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(expected) = line.strip_prefix('=') {
+            let (what, expected) = expected.trim().split_once(':').unwrap_or((expected.trim(), ""));
+            assert_eq!(script.state(what, now), expected.trim(), "{name}, line {}: {what}", index + 1);
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = Stamp((words[0].parse::<f64>().expect("seconds first") * 1e6) as u64);
+        assert!(at >= now, "{name}, line {}: time runs backwards", index + 1);
+        script.pass(now, at);
+        now = at;
+        script.play(now, words[1], &words[2..]);
+    }
+}
+
+#[test]
+fn every_scenario_holds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the scenarios").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    assert!(files.len() >= 8, "only {} scenarios are there", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a readable scenario");
+        check(&file.file_name().unwrap_or_default().to_string_lossy(), &text);
+    }
+}
