@@ -11,6 +11,8 @@
 //! 8. The store prices it with the same [`domain::pricing`] and returns the receipt.
 
 pub mod domain;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod ports;
 pub mod runtime;
 pub mod screen;
