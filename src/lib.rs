@@ -10,6 +10,7 @@
 //! 7. At checkout the trip is posted under one key until the store has answered.
 //! 8. The store prices it with the same [`domain::pricing`] and returns the receipt.
 
+pub mod adapters;
 pub mod domain;
 #[cfg(feature = "emulator")]
 pub mod emulator;

@@ -1,0 +1,7 @@
+//! One file for each outside thing: a device, a library, a server, a database. No decision of the cart is made here.
+
+pub mod hx711;
+pub mod load_cell;
+#[cfg(feature = "webcam")]
+pub mod v4l_camera;
+pub mod webcam_pixels;
