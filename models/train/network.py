@@ -153,45 +153,15 @@ class Network:
             variable.assign(variable * momentum + new * (1 - momentum))
         return feature @ self.v["w_embed"] + self.v["b_embed"]
 
-    def measure(self, batches):
-        """Replaces the running statistics by the average over these batches (the weights may be averaged ones)."""
-        @tf.function(reduce_retracing=True)
-        def statistics(x):
-            values, out = {self.start: self._features(x)}, {}
-            for layer in self.layers:
-                a = values[layer.inputs[0]]
-                if layer.kind == "add":
-                    y = a + values[layer.inputs[1]]
-                elif layer.kind == "mean":
-                    y = tf.reduce_mean(a, (1, 2))
-                else:
-                    n = layer.output
-                    y = self._convolve(layer, a, self.v[f"w{n}"])
-                    y, m, s = tf.compat.v1.nn.fused_batch_norm(
-                        y, self.v[f"gamma{n}"], self.v[f"beta{n}"], epsilon=EPSILON, is_training=True)
-                    out[f"mean{n}"], out[f"var{n}"] = m, s
-                    if layer.relu6:
-                        y = tf.nn.relu6(y)
-                values[layer.output] = y
-            return out
-
-        total, count = {}, 0
-        for x in batches:
-            for name, value in statistics(x).items():
-                total[name] = total.get(name, 0) + value.numpy()
-            count += 1
-        for name, value in total.items():
-            self._set(name, value / count)
-
     def fold(self):
-        """Folds batch normalisation into weights and biases."""
+        """Folds batch normalisation into a fixed scale per channel, beside the weights, and a bias."""
         for layer in self.layers:
             if layer.weight is None:
                 continue
             n = layer.output
             scale = self.v[f"gamma{n}"].numpy() / np.sqrt(self.v[f"var{n}"].numpy() + EPSILON)
-            shape = (1, 1, 1, -1) if layer.kind == "conv" else (1, 1, -1, 1)
-            self._set(f"w{n}", self.v[f"w{n}"].numpy() * scale.reshape(shape))
+            # Kept apart from the weights, so that these stay of one size and one learning rate goes on suiting them all.
+            self._set(f"scale{n}", scale.reshape((1, 1, 1, -1) if layer.kind == "conv" else (1, 1, -1, 1)))
             self._set(f"b{n}", self.v[f"beta{n}"].numpy() - self.v[f"mean{n}"].numpy() * scale)
             for key in ("gamma", "beta", "mean", "var"):
                 del self.v[f"{key}{n}"]
@@ -209,7 +179,7 @@ class Network:
             return y
 
         def weights(layer):
-            w = self.v[f"w{layer.output}"]
+            w = self.v[f"w{layer.output}"] * self.v[f"scale{layer.output}"]
             if not quantise:
                 return w
             if layer.kind == "conv":
@@ -258,7 +228,7 @@ class Network:
         for position, layer in enumerate(self.layers, self.first):
             if layer.weight is None:
                 continue
-            w = self.v[f"w{layer.output}"].numpy()
+            w = (self.v[f"w{layer.output}"] * self.v[f"scale{layer.output}"]).numpy()
             first = w.transpose(3, 0, 1, 2) if layer.kind == "conv" else w.transpose(2, 0, 1, 3)
             scales = np.maximum(np.abs(first).max((1, 2, 3)), 1e-6).astype(np.float32) / 127
             values = np.round(first / scales[:, None, None, None]).astype(np.int8)

@@ -25,6 +25,7 @@ import tensorflow as tf
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
+from evaluate import evaluate_file  # noqa: E402
 from network import STEMS, Network, Stem  # noqa: E402
 
 
@@ -44,7 +45,7 @@ def options():
     p.add_argument("--stem", choices=list(STEMS), default="block2", help="blocks that stay as they are (default: %(default)s)")
     p.add_argument("--epochs", type=int, default=20, help="stage 1 (default: %(default)s)")
     p.add_argument("--render-epochs", type=int, default=6, help="stage 2 (default: %(default)s)")
-    p.add_argument("--quantise-epochs", type=int, default=4, help="stage 3 (default: %(default)s)")
+    p.add_argument("--quantise-epochs", type=int, default=3, help="stage 3 (default: %(default)s)")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--rate", type=float, default=7e-4, help="top learning rate of stage 1 (default: %(default)s)")
     p.add_argument("--threads", type=int, default=2)
@@ -100,7 +101,7 @@ def fit(net, head, train, settings, *, stem, side, epochs, rate, head_rate, embe
     groups = tf.one_hot(train.coarse, int(train.coarse.max()) + 1)
     body, fast, ranges = [], [head], []
     for name, v in net.v.items():
-        if name.startswith(("mean", "var")):
+        if name.startswith(("mean", "var", "scale")):
             continue
         (ranges if name.startswith(("low", "high")) else fast if name.endswith("_embed") else body).append(v)
     steps = max(1, len(train) // settings.batch) * epochs
@@ -163,45 +164,17 @@ def embed_all(embed, x, batch=40):
     return np.concatenate([call(x[i : i + batch]).numpy() for i in range(0, len(x), batch)])
 
 
-def evaluate(name, embed, sets, train_x, train, flip_x=None):
+def by_head(name, embed, head, x, photos, train):
+    """Quick scores, with the head's weights in the gallery's place."""
+    entries = gallery.unit(head.numpy().T)
+    say(f"{name}, by the head's weights: {gallery.text(gallery.scores(entries, embed_all(embed, x), photos.labels, train.coarse), len(photos))}")
+
+
+def evaluate(name, embed, sets, train_x, train):
     """Gallery of the training photos' means, then the scores of each set."""
-    known = embed_all(embed, train_x)
-    labels = train.labels
-    if flip_x is not None:
-        known, labels = np.concatenate([known, embed_all(embed, flip_x)]), np.concatenate([labels, labels])
-    entries = gallery.means(known, labels, len(train.names))
+    entries = gallery.means(embed_all(embed, train_x), train.labels, len(train.names))
     for what, (x, photos) in sets.items():
         say(f"{name}: {what}: {gallery.text(gallery.scores(entries, embed_all(embed, x), photos.labels, train.coarse), len(photos))}")
-
-
-def tflite_embed(path, threads):
-    """The written file as a function of whole pictures."""
-    runner = tf.lite.Interpreter(str(path), num_threads=threads)
-    runner.allocate_tensors()
-    given, got = runner.get_input_details()[0], runner.get_output_details()[0]
-    scale, zero = got["quantization"]
-
-    def embed(images):
-        out = []
-        for image in images:
-            runner.set_tensor(given["index"], image[None])
-            runner.invoke()
-            out.append((runner.get_tensor(got["index"])[0].astype(np.float32) - zero) * scale)
-        return np.stack(out)
-    return embed, int(given["shape"][1])
-
-
-def evaluate_file(path, sets, train, threads=2):
-    """Scores of a written file by gallery, without and with mirrored views in the gallery."""
-    embed, side = tflite_embed(path, threads)
-    whole = [pictures.whole(image, side) for image in train.images]
-    known = embed(whole)
-    mirrored = embed([image[:, ::-1].copy() for image in whole])
-    for name, parts, labels in (("means", [known], train.labels), ("means of both views", [known, mirrored], np.tile(train.labels, 2))):
-        entries = gallery.means(np.concatenate(parts), labels, len(train.names))
-        for what, photos in sets.items():
-            out = embed([pictures.whole(image, side) for image in photos.images])
-            say(f"{path.name}, gallery of {name}: {what}: {gallery.text(gallery.scores(entries, out, photos.labels, train.coarse), len(photos))}")
 
 
 def split_folds(photos, fold, folds=5):
@@ -243,12 +216,9 @@ def main():
         net.unfold(features(some, stem, s.train_side))
         head = tf.Variable(rng.normal(0, 1, (s.size, len(train.names))).astype(np.float32) / s.size**0.5, name="head")
 
-        def check():
-            out = embed_all(lambda x: net.normalised(x, False), val_x)
-            say("val, by the head's weights:", gallery.text(gallery.scores(gallery.unit(head.numpy().T), out, val.labels, train.coarse), len(val)))
-
         fit(net, head, train, s, stem=s.stem, side=s.train_side, epochs=s.epochs, rate=s.rate, head_rate=3 * s.rate,
-            embed=lambda x: net.normalised(x, True, dropout=0.2), mix=0.3, check=check)
+            embed=lambda x: net.normalised(x, True, dropout=0.2), mix=0.3,
+            check=lambda: by_head("val", lambda x: net.normalised(x, False), head, val_x, val, train))
         save(s.work / "photos.npz", net, head)
 
     if s.renders:
@@ -268,30 +238,31 @@ def main():
         train = both
         sets["held-out renders"] = held_renders
 
-    # The statistics and ranges are those of whole pictures at the side the cart uses.
+    # The ranges start from those of whole pictures at the side the cart uses.
     final = Stem(s.backbone, s.stem, s.side, s.work)
-    some = train.part(rng.choice(len(train), min(len(train), 960), replace=False))
+    some = train.part(rng.choice(len(train), min(len(train), 320), replace=False))
     some_x = features(some, final, s.side)
-    net.measure(some_x[i : i + 48] for i in range(0, len(some_x), 48))
-    train_x = features(train, final, s.side)
-    final_sets = {k: (features(v, final, s.side), v) for k, v in sets.items()}
-    evaluate("float, normalised", lambda x: net.normalised(x, False), final_sets, train_x, train)
+    final_val = features(val, final, s.side)
     net.fold()
-    evaluate("float, folded", lambda x: net.folded(x), final_sets, train_x, train)
-    net.calibrate([some_x[i : i + 40] for i in range(0, min(400, len(some_x)), 40)])
-    evaluate("8-bit, before stage 3", lambda x: net.folded(x, True), final_sets, train_x, train)
+    folded = net.state()
+    net.calibrate([some_x[i : i + 40] for i in range(0, len(some_x), 40)])
+    by_head("float", lambda x: net.folded(x), head, final_val, val, train)
+    by_head("8-bit, before stage 3", lambda x: net.folded(x, True), head, final_val, val, train)
     if s.quantise_epochs:
-        # Folding undid the equal size of the weights, hence the lower rate.
         fit(net, head, train, s, stem=s.stem, side=s.side, epochs=s.quantise_epochs, rate=s.rate * 0.1, head_rate=s.rate * 0.3,
-            embed=lambda x: net.folded(x, True), mix=0.2, decay=0.0)
-        evaluate("8-bit, after stage 3", lambda x: net.folded(x, True), final_sets, train_x, train)
+            embed=lambda x: net.folded(x, True), mix=0.2, decay=0.0,
+            check=lambda: by_head("8-bit", lambda x: net.folded(x, True), head, final_val, val, train))
+        by_head("8-bit, after stage 3", lambda x: net.folded(x, True), head, final_val, val, train)
     save(s.work / "quantised.npz", net, head)
 
     net.write(s.backbone, s.side, s.out)
     names, _, coarse_names = pictures.classes(s.data)
     s.labels.write_text("sku,coarse\n" + "".join(f"{n},{c}\n" for n, c in zip(names, coarse_names)))
     say(f"wrote {s.out}, {s.out.stat().st_size} bytes, uint8 [1,{s.side},{s.side},3] to int8 [1,{s.size}]")
-    evaluate_file(s.out, sets, train, s.threads)
+    evaluate_file(s.out, sets, train, s.threads, say)
+    net.load(folded)
+    floating = {k: (features(v, final, s.side), v) for k, v in sets.items()}
+    evaluate("float, before stage 3", lambda x: net.folded(x), floating, features(train, final, s.side), train)
 
 
 if __name__ == "__main__":
