@@ -126,6 +126,7 @@ impl<C: OutputPin, D: InputPin, T: DelayNs, N: FnMut() -> Stamp> Hx711<C, D, T, 
         self.set_clock(true)?;
         self.delay.delay_ms(RESET_MILLIS);
         self.set_clock(false)?;
+        self.delay.delay_us(1);
         // It wakes at gain A128; the first read chooses another, and from there it settles once more.
         self.settling = SETTLING_CONVERSIONS + u8::from(self.gain != Gain::A128);
         self.out_of_step = false;
@@ -214,10 +215,10 @@ impl<C: OutputPin, D: InputPin, T: DelayNs, N: FnMut() -> Stamp> Hx711<C, D, T, 
         self.delay.delay_us(1);
         self.set_clock(false)?;
         let micros = self.now().0.saturating_sub(before.0);
+        self.delay.delay_us(1);
         if micros > LONGEST_PULSE_MICROS {
             return Err(Hx711Error::ClockHeldHigh { micros });
         }
-        self.delay.delay_us(1);
         self.data.is_high().map_err(|_| Hx711Error::Pin { pin: "data" })
     }
 
