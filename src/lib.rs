@@ -17,3 +17,6 @@ pub mod emulator;
 pub mod ports;
 pub mod runtime;
 pub mod screen;
+#[cfg(feature = "store")]
+pub mod store;
+pub mod wire;
