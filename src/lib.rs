@@ -20,3 +20,4 @@ pub mod screen;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod wire;
+pub mod vision;

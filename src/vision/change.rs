@@ -1,0 +1,440 @@
+//! What happens in the basket's view, from one picture to the next: it moves, it is still again, something changed.
+//!
+//! The finder keeps the last few still pictures. When the view is still again after a movement, it compares with each of
+//! them and takes the one from which the smallest region differs: so a hand that rested in view for a moment does not
+//! become part of what came in. A region that cannot be relied on is none.
+
+use super::crop::Rectangle;
+use super::grid::{Grid, gain};
+use super::region::{CellRegion, Comparer, Difference};
+use crate::domain::units::Stamp;
+use crate::ports::Frame;
+use std::collections::VecDeque;
+
+/// When the view counts as moving, still or covered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeSettings {
+    /// The view is still when nothing moved for this long.
+    pub still_ms: u64,
+    /// And over at least this many pictures.
+    pub still_pictures: u32,
+    /// The view is covered when it has been dark or flat for this long.
+    pub covered_ms: u64,
+    /// Still pictures older than this are compared with no more, except the newest.
+    pub memory_ms: u64,
+    /// While nothing moves, the still picture is renewed this often, so that slow changes of the light do not add up.
+    pub renew_ms: u64,
+}
+
+impl Default for ChangeSettings {
+    fn default() -> ChangeSettings {
+        ChangeSettings { still_ms: 200, still_pictures: 3, covered_ms: 700, memory_ms: 8_000, renew_ms: 1_000 }
+    }
+}
+
+/// Something that happened in view.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SceneEvent {
+    /// The view is dark or shows nothing but one surface.
+    Covered,
+    /// The view can be seen again.
+    Uncovered,
+    /// Something moved, the view is still again, and one region differs: see [`ChangeFinder::before`] and
+    /// [`ChangeFinder::after`].
+    Changed {
+        /// When it began to move.
+        began: Stamp,
+        /// When it was still again.
+        ended: Stamp,
+        /// Where it differs.
+        region: Rectangle,
+        /// Share of the view that differs, 0 to 1.
+        area: f32,
+    },
+    /// Something moved and the view is still again, but it shows the same as before, or differs in no one place.
+    Unclear {
+        /// When it began to move.
+        began: Stamp,
+        /// When it was still again.
+        ended: Stamp,
+    },
+}
+
+/// A picture at which nothing moved.
+#[derive(Debug, Default)]
+struct Still {
+    frame: Frame,
+    grid: Grid,
+}
+
+/// Still pictures that are kept.
+const STILLS: usize = 3;
+/// At least so many cells differ where something moves.
+const MOVING_CELLS: usize = 12;
+
+/// Finds changes in the view, one picture a step.
+pub struct ChangeFinder {
+    settings: ChangeSettings,
+    comparer: Comparer,
+    now: Grid,
+    previous: Grid,
+    /// The picture at which the present stillness began: slow movement shows against it.
+    anchor: Grid,
+    anchor_at: Stamp,
+    still_pictures: u32,
+    began: Option<Stamp>,
+    /// Newest last.
+    stills: VecDeque<Still>,
+    /// Which of `stills` the last change was found against.
+    before: usize,
+    renewed: Stamp,
+    noise: f32,
+    unseen_since: Option<Stamp>,
+    seen_since: Option<Stamp>,
+    covered: bool,
+}
+
+impl ChangeFinder {
+    /// A finder that has seen nothing yet.
+    pub fn new(settings: ChangeSettings) -> ChangeFinder {
+        ChangeFinder {
+            settings,
+            comparer: Comparer::default(),
+            now: Grid::default(),
+            previous: Grid::default(),
+            anchor: Grid::default(),
+            anchor_at: Stamp(0),
+            still_pictures: 0,
+            began: None,
+            stills: VecDeque::with_capacity(STILLS),
+            before: 0,
+            renewed: Stamp(0),
+            noise: 1.0,
+            unseen_since: None,
+            seen_since: None,
+            covered: false,
+        }
+    }
+
+    /// Forgets every picture: what comes next is not compared with what was. For after a gap in the pictures.
+    pub fn forget(&mut self) {
+        self.stills.clear();
+        self.began = None;
+        self.still_pictures = 0;
+        self.anchor = Grid::default();
+        self.previous = Grid::default();
+    }
+
+    /// Whether something moves now.
+    pub fn is_moving(&self) -> bool {
+        self.began.is_some() && self.still_pictures == 0
+    }
+
+    /// The still picture that the last change was found against.
+    pub fn before(&self) -> Option<&Frame> {
+        self.stills.get(self.before).map(|still| &still.frame)
+    }
+
+    /// The newest still picture.
+    pub fn after(&self) -> Option<&Frame> {
+        self.stills.back().map(|still| &still.frame)
+    }
+
+    /// Takes the next picture; one that is not whole is passed over.
+    pub fn see(&mut self, frame: &Frame) -> Option<SceneEvent> {
+        if !self.now.fill(frame) {
+            return None;
+        }
+        if let Some(event) = self.see_cover(frame.at) {
+            return Some(event);
+        }
+        if self.covered {
+            return None;
+        }
+        if self.unseen_since.is_some() {
+            // A picture in which nothing can be seen is not still, even where it is like the one before.
+            self.began.get_or_insert(frame.at);
+            self.still_pictures = 0;
+            self.anchor = Grid::default();
+            return None;
+        }
+        let event = self.see_movement(frame);
+        std::mem::swap(&mut self.previous, &mut self.now);
+        event
+    }
+
+    /// Where the largest moving thing is, in the picture seen last, while something moves.
+    pub fn in_flight(&mut self) -> Option<Rectangle> {
+        if !self.is_moving() {
+            return None;
+        }
+        // `see` has put the newest grid into `previous`.
+        let still = self.stills.back()?;
+        let CellRegion { left, top, right, bottom, .. } =
+            self.comparer.moving(&still.grid, &self.previous, self.noise)?;
+        Some(self.previous.pixels(left, top, right, bottom))
+    }
+
+    fn see_cover(&mut self, at: Stamp) -> Option<SceneEvent> {
+        let unseen = is_dark(&self.now) || is_flat(&self.now, self.noise);
+        let (ours, other) = match unseen {
+            true => (&mut self.unseen_since, &mut self.seen_since),
+            false => (&mut self.seen_since, &mut self.unseen_since),
+        };
+        *other = None;
+        let lasts = at.millis_since(*ours.get_or_insert(at));
+        if unseen != self.covered && lasts >= self.settings.covered_ms {
+            self.covered = unseen;
+            // What happened meanwhile was not seen, so the old pictures prove nothing.
+            self.forget();
+            return Some(if unseen { SceneEvent::Covered } else { SceneEvent::Uncovered });
+        }
+        None
+    }
+
+    fn see_movement(&mut self, frame: &Frame) -> Option<SceneEvent> {
+        let moved = !self.now.fits(&self.anchor)
+            || !self.now.fits(&self.previous)
+            || moved(&self.previous, &self.now, self.noise)
+            || moved(&self.anchor, &self.now, self.noise);
+        if moved {
+            self.anchor.copy_from(&self.now);
+            self.anchor_at = frame.at;
+            self.still_pictures = 0;
+            self.began.get_or_insert(frame.at);
+            return None;
+        }
+        self.still_pictures += 1;
+        self.noise += 0.05 * (measure_noise(&self.previous, &self.now) - self.noise);
+        let still = self.still_pictures >= self.settings.still_pictures
+            && frame.at.millis_since(self.anchor_at) >= self.settings.still_ms;
+        if !still {
+            return None;
+        }
+        let Some(began) = self.began.take() else {
+            self.renew(frame);
+            return None;
+        };
+        self.settle(frame, began)
+    }
+
+    /// The view is still again: compares it with the still pictures before, and keeps it.
+    fn settle(&mut self, frame: &Frame, began: Stamp) -> Option<SceneEvent> {
+        let newest = self.stills.len().checked_sub(1);
+        let mut found: Option<(usize, CellRegion)> = None;
+        for (place, still) in self.stills.iter().enumerate().rev() {
+            let fresh = frame.at.millis_since(still.frame.at) <= self.settings.memory_ms;
+            if Some(place) != newest && !fresh {
+                continue;
+            }
+            match self.comparer.compare(&still.grid, &self.now, self.noise) {
+                Difference::Region(region) if found.is_none_or(|(_, held)| region.area < held.area) => {
+                    found = Some((place, region));
+                }
+                // It looks as before the movement: an older picture can only tell what happened earlier.
+                Difference::Nothing if Some(place) == newest => break,
+                _ => {}
+            }
+        }
+        let ended = self.anchor_at;
+        let event = match found {
+            Some((_, cells)) => Some(SceneEvent::Changed {
+                began,
+                ended,
+                region: self.now.pixels(cells.left, cells.top, cells.right, cells.bottom),
+                area: cells.area,
+            }),
+            // The very first still picture is no event: there is nothing to compare it with.
+            None => newest.map(|_| SceneEvent::Unclear { began, ended }),
+        };
+        self.before = found.map_or(0, |(place, _)| place);
+        let mut kept = None;
+        if self.stills.len() >= STILLS {
+            // The oldest makes room, or the one after it where the change was found against the oldest.
+            let leaves = usize::from(self.before == 0 && found.is_some());
+            kept = self.stills.remove(leaves);
+            self.before = self.before.saturating_sub(usize::from(leaves < self.before));
+        }
+        self.keep(kept.unwrap_or_default(), frame);
+        event
+    }
+
+    /// Nothing moves: takes the picture in place of the newest still one from time to time.
+    fn renew(&mut self, frame: &Frame) {
+        if frame.at.millis_since(self.renewed) >= self.settings.renew_ms {
+            // The pictures before a change are no longer asked for once the next one comes.
+            if let Some(newest) = self.stills.pop_back() {
+                self.keep(newest, frame);
+                self.anchor.copy_from(&self.now);
+            }
+        }
+    }
+
+    fn keep(&mut self, mut still: Still, frame: &Frame) {
+        (still.frame.at, still.frame.width, still.frame.height) = (frame.at, frame.width, frame.height);
+        still.frame.rgb.clone_from(&frame.rgb);
+        still.grid.copy_from(&self.now);
+        self.stills.push_back(still);
+        self.renewed = frame.at;
+    }
+}
+
+/// Whether something moved from one picture to the other, exposure aside.
+fn moved(then: &Grid, now: &Grid, noise: f32) -> bool {
+    let ratio = gain(then, now);
+    if !(0.5..=2.0).contains(&ratio) {
+        return true;
+    }
+    let limit = (6.0 * noise).max(8.0);
+    let differs = |then: &f32, now: &f32| ((now + 8.0) - (then + 8.0) * ratio).abs() > limit + 0.03 * then;
+    then.luma.iter().zip(&now.luma).filter(|(then, now)| differs(then, now)).count() >= MOVING_CELLS
+}
+
+/// One standard deviation of the noise of a cell, from two pictures at which nothing moved.
+fn measure_noise(then: &Grid, now: &Grid) -> f32 {
+    const BINS_PER_STEP: f32 = 16.0;
+    let mut counts = [0u32; 256];
+    for (then, now) in then.luma.iter().zip(&now.luma) {
+        counts[(((now - then).abs() * BINS_PER_STEP) as usize).min(255)] += 1;
+    }
+    let half = then.luma.len() as u32 / 2;
+    let mut sum = 0;
+    let median = counts.iter().position(|count| {
+        sum += count;
+        sum > half
+    });
+    // The median of a difference's magnitude is 0.6745 deviations, and a difference of two is 1.414 times as noisy.
+    (median.unwrap_or(0) as f32 + 0.5) / BINS_PER_STEP / 0.6745 / std::f32::consts::SQRT_2
+}
+
+/// Whether nearly all of the view is black.
+fn is_dark(grid: &Grid) -> bool {
+    let lit = grid.luma.iter().filter(|luma| **luma > 22.0).count();
+    lit * 20 < grid.cells()
+}
+
+/// Whether the view has next to no edges.
+fn is_flat(grid: &Grid, noise: f32) -> bool {
+    let limit = (6.0 * noise).max(6.0);
+    let edges =
+        grid.luma.chunks(grid.width.max(1)).flat_map(|row| row.windows(3)).filter(|w| (w[2] - w[0]).abs() > limit);
+    edges.count() * 400 < grid.cells()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::testing::{Noise, Scene, thing};
+
+    /// Plays scenes at 20 pictures a second, each for so many pictures, and returns what happened.
+    fn play(finder: &mut ChangeFinder, start_ms: u64, scenes: &[(Scene, u64)]) -> Vec<SceneEvent> {
+        let mut noise = Noise::new(start_ms + 1);
+        let pictures = scenes.iter().flat_map(|(scene, count)| (0..*count).map(move |_| scene));
+        pictures
+            .enumerate()
+            .filter_map(|(place, scene)| {
+                finder.see(&scene.draw(Stamp::from_millis(start_ms + 50 * place as u64), &mut noise))
+            })
+            .collect()
+    }
+
+    fn dark() -> Scene {
+        Scene::basket().gain(0.02)
+    }
+
+    #[test]
+    fn a_dropped_thing_is_one_change_with_its_times_and_place() {
+        let item = |y| thing(320, y, 90, [210, 60, 40]);
+        let still = Scene::basket();
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        assert!(play(&mut finder, 0, &[(still.clone(), 10)]).is_empty());
+        let falling: Vec<_> = [20, 120, 200].into_iter().map(|y| (still.clone().with(item(y)), 1)).collect();
+        assert!(play(&mut finder, 500, &falling).is_empty());
+        assert!(finder.is_moving());
+        let flight = finder.in_flight().expect("it is seen in flight");
+        assert!(flight.overlap(&Rectangle { left: 275, top: 155, width: 90, height: 90 }) > 0.6, "{flight:?}");
+        let events = play(&mut finder, 650, &[(still.with(item(240)), 10)]);
+        let [SceneEvent::Changed { began, ended, region, area }] = events[..] else { panic!("{events:?}") };
+        assert_eq!((began.millis(), ended.millis()), (500, 650));
+        assert!(region.overlap(&Rectangle { left: 275, top: 195, width: 90, height: 90 }) > 0.6, "{region:?}");
+        assert!((0.01..0.06).contains(&area), "{area}");
+        assert_ne!(finder.before(), finder.after());
+        assert!(!finder.is_moving() && finder.in_flight().is_none());
+    }
+
+    #[test]
+    fn a_hand_that_rests_in_view_is_not_part_of_what_it_left() {
+        let hand = thing(560, 60, 160, [200, 150, 120]);
+        let item = thing(200, 300, 90, [60, 160, 60]);
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let events = play(
+            &mut finder,
+            0,
+            &[
+                (Scene::basket(), 10),
+                (Scene::basket().with(hand), 10),
+                (Scene::basket().with(item).with(hand), 1),
+                (Scene::basket().with(item), 10),
+            ],
+        );
+        let Some(SceneEvent::Changed { region, .. }) = events.last() else { panic!("{events:?}") };
+        assert!(region.overlap(&Rectangle { left: 155, top: 255, width: 90, height: 90 }) > 0.6, "{region:?}");
+        assert_eq!(finder.before().map(|frame| frame.at.millis() < 500), Some(true), "from before the hand");
+    }
+
+    #[test]
+    fn every_thing_of_many_is_found_in_turn_going_in_and_coming_out() {
+        let things: Vec<_> =
+            (0..5i32).map(|n| thing(80 + 110 * n, 150 + 40 * (n % 3), 80, [200, 40 * n as u8, 90])).collect();
+        let with = |count: usize| things[..count].iter().fold(Scene::basket(), |scene, thing| scene.with(*thing));
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        play(&mut finder, 0, &[(with(0), 10)]);
+        for (step, count) in [1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1].into_iter().enumerate() {
+            let events = play(&mut finder, 500 + 500 * step as u64, &[(with(count), 10)]);
+            let [SceneEvent::Changed { region, .. }] = events[..] else { panic!("step {step}: {events:?}") };
+            assert!((60..110).contains(&region.width), "step {step}: {region:?}");
+            let (before, after) = (finder.before().expect("before"), finder.after().expect("after"));
+            assert!(before.at < after.at, "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_hand_that_passes_and_takes_nothing_changes_nothing() {
+        let hand = thing(400, 200, 160, [200, 150, 120]);
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let events =
+            play(&mut finder, 0, &[(Scene::basket(), 10), (Scene::basket().with(hand), 2), (Scene::basket(), 10)]);
+        assert!(matches!(events[..], [SceneEvent::Unclear { .. }]), "{events:?}");
+    }
+
+    #[test]
+    fn light_that_changes_slowly_or_at_once_changes_nothing_in_the_basket() {
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let mut scenes: Vec<_> = (0..60).map(|n| (Scene::basket().gain(1.0 + n as f32 * 0.008), 1)).collect();
+        scenes.push((Scene::basket().gain(0.8), 10));
+        let events = play(&mut finder, 0, &scenes);
+        assert!(!events.iter().any(|event| matches!(event, SceneEvent::Changed { .. })), "{events:?}");
+    }
+
+    #[test]
+    fn a_covered_camera_says_so_once_and_what_happened_meanwhile_is_no_change() {
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let item = thing(320, 240, 90, [60, 160, 60]);
+        let events = play(
+            &mut finder,
+            0,
+            &[(Scene::basket(), 10), (dark(), 40), (Scene::basket().with(item), 40), (Scene::basket(), 10)],
+        );
+        assert!(
+            matches!(events[..], [SceneEvent::Covered, SceneEvent::Uncovered, SceneEvent::Changed { .. }]),
+            "{events:?}"
+        );
+    }
+
+    #[test]
+    fn a_broken_picture_is_passed_over() {
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        assert_eq!(finder.see(&Frame::default()), None);
+        assert_eq!(finder.see(&Frame { at: Stamp(1), width: 640, height: 480, rgb: vec![0; 5] }), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! A picture as a coarse grid of cells: small enough to compare with every new picture, averaged so that noise fades.
+
+use super::crop::{Rectangle, is_whole};
+use crate::ports::Frame;
+
+/// Cells along the longer side of a picture.
+const LONGER_SIDE: u32 = 160;
+
+/// The mean colour of every cell of a picture.
+#[derive(Debug, Clone, Default)]
+pub struct Grid {
+    /// Columns of cells.
+    pub width: usize,
+    /// Rows of cells.
+    pub height: usize,
+    /// Mean red, green and blue of each cell, 0 to 255.
+    pub rgb: Vec<[f32; 3]>,
+    /// Mean brightness of each cell, 0 to 255.
+    pub luma: Vec<f32>,
+    frame_width: u32,
+    frame_height: u32,
+    sums: Vec<[u32; 3]>,
+}
+
+impl Grid {
+    /// Fills the grid from a picture. Returns `false`, and leaves it, where the picture is not whole.
+    pub fn fill(&mut self, frame: &Frame) -> bool {
+        if !is_whole(frame) {
+            return false;
+        }
+        let longer = frame.width.max(frame.height);
+        let cells = |length: u32| (length * LONGER_SIDE.min(longer) / longer).max(1) as usize;
+        (self.width, self.height) = (cells(frame.width), cells(frame.height));
+        (self.frame_width, self.frame_height) = (frame.width, frame.height);
+        self.rgb.clear();
+        self.luma.clear();
+        let (columns, rows) = (frame.width as usize, frame.height as usize);
+        for cell_row in 0..self.height {
+            let first = cell_row * rows / self.height;
+            let last = (cell_row + 1) * rows / self.height;
+            self.sums.clear();
+            self.sums.resize(self.width, [0; 3]);
+            for row in first..last {
+                let line = &frame.rgb[row * columns * 3..(row + 1) * columns * 3];
+                for (cell, sum) in self.sums.iter_mut().enumerate() {
+                    let (from, to) = (cell * columns / self.width, (cell + 1) * columns / self.width);
+                    for pixel in line[from * 3..to * 3].chunks_exact(3) {
+                        sum[0] += u32::from(pixel[0]);
+                        sum[1] += u32::from(pixel[1]);
+                        sum[2] += u32::from(pixel[2]);
+                    }
+                }
+            }
+            for (cell, sum) in self.sums.iter().enumerate() {
+                let (from, to) = (cell * columns / self.width, (cell + 1) * columns / self.width);
+                let share = 1.0 / ((to - from) * (last - first)).max(1) as f32;
+                let [red, green, blue] = sum.map(|sum| sum as f32 * share);
+                self.rgb.push([red, green, blue]);
+                self.luma.push(0.299 * red + 0.587 * green + 0.114 * blue);
+            }
+        }
+        true
+    }
+
+    /// How many cells there are.
+    pub fn cells(&self) -> usize {
+        self.luma.len()
+    }
+
+    /// Whether two grids can be compared cell by cell.
+    pub fn fits(&self, other: &Grid) -> bool {
+        (self.width, self.height, self.frame_width, self.frame_height)
+            == (other.width, other.height, other.frame_width, other.frame_height)
+    }
+
+    /// Takes over another grid's cells, keeping this one's buffers.
+    pub fn copy_from(&mut self, other: &Grid) {
+        (self.width, self.height) = (other.width, other.height);
+        (self.frame_width, self.frame_height) = (other.frame_width, other.frame_height);
+        self.rgb.clone_from(&other.rgb);
+        self.luma.clone_from(&other.luma);
+    }
+
+    /// The pixels that the cells from `left`, `top` to `right`, `bottom` (inclusive) cover.
+    pub fn pixels(&self, left: usize, top: usize, right: usize, bottom: usize) -> Rectangle {
+        let column = |cell: usize| (cell * self.frame_width as usize / self.width.max(1)) as u32;
+        let row = |cell: usize| (cell * self.frame_height as usize / self.height.max(1)) as u32;
+        Rectangle {
+            left: column(left),
+            top: row(top),
+            width: column(right + 1) - column(left),
+            height: row(bottom + 1) - row(top),
+        }
+    }
+}
+
+/// By how much the whole of `now` is brighter than the whole of `then`: the median ratio of their cells, so that what
+/// moved through less than half of the view does not count. Automatic exposure shows here.
+pub fn gain(then: &Grid, now: &Grid) -> f32 {
+    const BINS: usize = 512;
+    const LARGEST: f32 = 4.0;
+    let mut counts = [0u32; BINS];
+    for (then, now) in then.luma.iter().zip(&now.luma) {
+        // The sum keeps the ratio of two dark cells from being noise.
+        let ratio = (now + 8.0) / (then + 8.0);
+        counts[((ratio / LARGEST * BINS as f32) as usize).min(BINS - 1)] += 1;
+    }
+    let half = then.luma.len() as u32 / 2;
+    let mut sum = 0;
+    for (bin, count) in counts.iter().enumerate() {
+        sum += count;
+        if sum > half {
+            // Within the bin the median lies about where the rest of the count does.
+            let within = 1.0 - (sum - half) as f32 / (*count).max(1) as f32;
+            return (bin as f32 + within.clamp(0.0, 1.0)) / BINS as f32 * LARGEST;
+        }
+    }
+    1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::units::Stamp;
+
+    #[test]
+    fn cells_hold_the_mean_of_their_pixels_and_know_where_they_lie() {
+        for (width, height, columns, rows) in [(640, 480, 160, 120), (333, 250, 160, 120), (16, 8, 16, 8), (1, 1, 1, 1)]
+        {
+            let rgb =
+                (0..width * height).flat_map(|place| if place % width < width / 2 { [10, 20, 30] } else { [90; 3] });
+            let frame = Frame { at: Stamp(0), width, height, rgb: rgb.collect() };
+            let mut grid = Grid::default();
+            assert!(grid.fill(&frame));
+            assert_eq!((grid.width, grid.height), (columns, rows), "{width} x {height}");
+            assert_eq!(grid.pixels(0, 0, columns - 1, rows - 1), Rectangle::whole(&frame));
+            if width > 1 {
+                assert_eq!(grid.rgb[0].map(f32::round), [10.0, 20.0, 30.0]);
+                assert_eq!(grid.luma[columns - 1].round(), 90.0);
+            }
+        }
+        assert!(!Grid::default().fill(&Frame::default()));
+    }
+
+    #[test]
+    fn gain_follows_the_exposure_and_not_what_moved() {
+        let filled = |level: &dyn Fn(usize) -> f32| Grid {
+            width: 20,
+            height: 20,
+            luma: (0..400).map(level).collect(),
+            ..Grid::default()
+        };
+        let then = filled(&|cell| 40.0 + (cell % 100) as f32);
+        let now = filled(&|cell| if cell < 120 { 250.0 } else { (40.0 + (cell % 100) as f32 + 8.0) * 1.3 - 8.0 });
+        assert!((gain(&then, &now) - 1.3).abs() < 0.02, "{}", gain(&then, &now));
+        assert!((gain(&then, &then) - 1.0).abs() < 0.02);
+    }
+}

@@ -1,0 +1,205 @@
+//! Recognition: crops become embeddings, embeddings of the same thing are pooled, the gallery names what is near.
+
+use super::crop::{Cropper, Rectangle};
+use super::gallery::{Gallery, GalleryError, normalise};
+use crate::domain::fusion::Candidate;
+use crate::ports::{EmbedError, Embedder, Frame, ModelId};
+
+/// A model with its gallery. Buffers are kept between calls.
+pub struct Recogniser {
+    embedder: Box<dyn Embedder>,
+    gallery: Gallery,
+    cropper: Cropper,
+    crop: Vec<u8>,
+    embedding: Vec<f32>,
+    pool: Vec<f32>,
+    pooled: u32,
+}
+
+impl Recogniser {
+    /// Joins a model and a gallery that was made with it.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when the gallery belongs to another model.
+    pub fn new(embedder: Box<dyn Embedder>, gallery: Gallery) -> Result<Recogniser, GalleryError> {
+        gallery.check_model("in use", embedder.model_id(), embedder.dimension())?;
+        let (side, dimension) = (embedder.input_side(), embedder.dimension());
+        Ok(Recogniser {
+            embedder,
+            gallery,
+            cropper: Cropper::new(),
+            crop: vec![0; side * side * 3],
+            embedding: vec![0.0; dimension],
+            pool: vec![0.0; dimension],
+            pooled: 0,
+        })
+    }
+
+    /// The model in use.
+    pub fn model_id(&self) -> ModelId {
+        self.embedder.model_id()
+    }
+
+    /// The gallery in use.
+    pub fn gallery(&self) -> &Gallery {
+        &self.gallery
+    }
+
+    /// Takes another gallery, between trips.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when it belongs to another model; the old one stays.
+    pub fn replace_gallery(&mut self, gallery: Gallery) -> Result<(), GalleryError> {
+        gallery.check_model("offered", self.embedder.model_id(), self.embedder.dimension())?;
+        self.gallery = gallery;
+        Ok(())
+    }
+
+    /// Begins to look at a new thing.
+    pub fn begin(&mut self) {
+        self.pool.fill(0.0);
+        self.pooled = 0;
+    }
+
+    /// Looks at the thing in `region` of a picture, with `margin` (a share of its longer side) around it.
+    ///
+    /// # Errors
+    /// [`EmbedError`] when the engine fails.
+    pub fn look(&mut self, frame: &Frame, region: Rectangle, margin: f64) -> Result<(), EmbedError> {
+        let square = region.squared(margin, frame.width, frame.height);
+        if self.cropper.square(frame, square, self.embedder.input_side(), &mut self.crop) {
+            self.add(1.0)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at a whole picture, stretched to a square: how photos of one thing are enrolled and evaluated.
+    ///
+    /// # Errors
+    /// [`EmbedError`] when the engine fails.
+    pub fn look_at_whole(&mut self, frame: &Frame) -> Result<(), EmbedError> {
+        if self.cropper.whole(frame, self.embedder.input_side(), &mut self.crop) {
+            self.add(1.0)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at a crop that [`Recogniser::cut`] made, counting `weight` times as much as one picture.
+    ///
+    /// # Errors
+    /// [`EmbedError`] when the engine fails.
+    pub fn look_at_crop(&mut self, crop: &[u8], weight: f32) -> Result<(), EmbedError> {
+        if crop.len() == self.crop.len() {
+            self.crop.copy_from_slice(crop);
+            self.add(weight)?;
+        }
+        Ok(())
+    }
+
+    /// Cuts `region` out of a picture as the model takes it, to be looked at later; `false` where there is nothing.
+    pub fn cut(&mut self, frame: &Frame, region: Rectangle, margin: f64, crop: &mut Vec<u8>) -> bool {
+        let side = self.embedder.input_side();
+        crop.resize(side * side * 3, 0);
+        self.cropper.square(frame, region.squared(margin, frame.width, frame.height), side, crop)
+    }
+
+    /// How many pictures were pooled since [`Recogniser::begin`].
+    pub fn pooled(&self) -> u32 {
+        self.pooled
+    }
+
+    /// The `count` products that the pictures since [`Recogniser::begin`] look like, best first; none where there was no
+    /// picture.
+    pub fn candidates(&mut self, count: usize) -> Vec<Candidate> {
+        self.embedding.copy_from_slice(&self.pool);
+        if self.pooled == 0 || !normalise(&mut self.embedding) {
+            return Vec::new();
+        }
+        self.gallery.search(&self.embedding, count)
+    }
+
+    fn add(&mut self, weight: f32) -> Result<(), EmbedError> {
+        self.embedder.embed(&self.crop, &mut self.embedding)?;
+        self.pool.iter_mut().zip(&self.embedding).for_each(|(sum, value)| *sum += weight * value);
+        self.pooled += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::domain::units::{Sku, Stamp};
+
+    /// A model for tests: the mean colour, and where in the crop it is bright.
+    pub(crate) struct ColourEmbedder;
+
+    impl Embedder for ColourEmbedder {
+        fn input_side(&self) -> usize {
+            16
+        }
+        fn dimension(&self) -> usize {
+            6
+        }
+        fn model_id(&self) -> ModelId {
+            ModelId([7; 32])
+        }
+        fn embed(&mut self, rgb: &[u8], embedding: &mut [f32]) -> Result<(), EmbedError> {
+            embedding.fill(0.0);
+            for (place, pixel) in rgb.chunks_exact(3).enumerate() {
+                for channel in 0..3 {
+                    embedding[channel] += f32::from(pixel[channel]) - 100.0;
+                }
+                embedding[3 + place * 3 / (16 * 16)] += 5.0;
+            }
+            normalise(embedding);
+            Ok(())
+        }
+    }
+
+    /// A gallery of plain colours for [`ColourEmbedder`].
+    pub(crate) fn colours(products: &[(&str, [u8; 3])]) -> Gallery {
+        let mut gallery = Gallery::empty(ModelId([7; 32]), 6);
+        for (sku, colour) in products {
+            let mut embedding = vec![0.0; 6];
+            let crop: Vec<u8> = std::iter::repeat_n(*colour, 256).flatten().collect();
+            ColourEmbedder.embed(&crop, &mut embedding).expect("it computes");
+            gallery.put(&Sku::new(sku), &[embedding]);
+        }
+        gallery
+    }
+
+    fn plain(colour: [u8; 3]) -> Frame {
+        Frame { at: Stamp(0), width: 32, height: 24, rgb: std::iter::repeat_n(colour, 32 * 24).flatten().collect() }
+    }
+
+    #[test]
+    fn pictures_of_one_thing_are_pooled_and_named() {
+        let gallery = colours(&[("red", [200, 30, 30]), ("green", [30, 200, 30]), ("blue", [30, 30, 200])]);
+        let mut recogniser = Recogniser::new(Box::new(ColourEmbedder), gallery).expect("they fit");
+        assert!(recogniser.candidates(3).is_empty(), "nothing was looked at");
+        recogniser.begin();
+        for colour in [[30, 210, 40], [40, 190, 20], [180, 40, 40]] {
+            let frame = plain(colour);
+            recogniser.look(&frame, Rectangle::whole(&frame), 0.1).expect("it computes");
+        }
+        let found = recogniser.candidates(2);
+        assert_eq!((recogniser.pooled(), found.len(), found[0].sku.as_str()), (3, 2, "green"));
+        recogniser.begin();
+        recogniser.look_at_whole(&plain([40, 40, 180])).expect("it computes");
+        assert_eq!(recogniser.candidates(1)[0].sku.as_str(), "blue");
+        recogniser.begin();
+        recogniser.look_at_whole(&Frame::default()).expect("a broken picture is no failure of the engine");
+        assert!(recogniser.candidates(1).is_empty());
+    }
+
+    #[test]
+    fn a_gallery_of_another_model_is_refused_at_start_and_later() {
+        let other = Gallery::empty(ModelId([8; 32]), 6);
+        assert!(Recogniser::new(Box::new(ColourEmbedder), other.clone()).is_err());
+        let mut recogniser =
+            Recogniser::new(Box::new(ColourEmbedder), colours(&[("red", [200, 0, 0])])).expect("they fit");
+        assert!(recogniser.replace_gallery(other).is_err());
+        assert_eq!(recogniser.gallery().skus().len(), 1, "the old gallery stays");
+    }
+}

@@ -1,0 +1,238 @@
+//! The whole of sight, one picture a step: what changed, what it looks like, which codes it shows, whether the camera
+//! sees at all.
+
+use super::change::{ChangeFinder, ChangeSettings, SceneEvent};
+use super::codes::CodeReader;
+use super::crop::Rectangle;
+use super::gallery::{Gallery, GalleryError};
+use super::recogniser::Recogniser;
+use crate::domain::cart::{CameraFault, CartInput};
+use crate::domain::fusion::{Candidate, CodeSighting, Sighting};
+use crate::domain::units::{Gtin, Stamp};
+use crate::ports::{EmbedError, Embedder, Frame, ModelId};
+
+/// How sight looks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SightSettings {
+    /// When the view moves, is still, is covered.
+    pub change: ChangeSettings,
+    /// The changed region is looked at once with each of these margins (shares of its longer side).
+    pub margins: Vec<f64>,
+    /// How many candidates a sighting names at most.
+    pub candidates: usize,
+    /// Whether codes are read.
+    pub codes: bool,
+    /// While something moves, codes are looked for this often.
+    pub code_every_ms: u64,
+}
+
+impl Default for SightSettings {
+    fn default() -> SightSettings {
+        SightSettings {
+            change: ChangeSettings::default(),
+            margins: vec![0.04, 0.16],
+            candidates: 12,
+            codes: true,
+            code_every_ms: 150,
+        }
+    }
+}
+
+/// Turns pictures into what the cart is told. It has no thread and no clock: the pictures carry the time.
+pub struct Sight {
+    settings: SightSettings,
+    finder: ChangeFinder,
+    recogniser: Recogniser,
+    reader: CodeReader,
+    /// Codes already told of in the present movement.
+    told: Vec<Gtin>,
+    code_sought: Option<Stamp>,
+}
+
+impl Sight {
+    /// Joins a model with its gallery.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when the gallery was made with another model.
+    pub fn new(embedder: Box<dyn Embedder>, gallery: Gallery, settings: SightSettings) -> Result<Sight, GalleryError> {
+        Ok(Sight {
+            finder: ChangeFinder::new(settings.change.clone()),
+            recogniser: Recogniser::new(embedder, gallery)?,
+            reader: CodeReader::new(),
+            told: Vec::new(),
+            code_sought: None,
+            settings,
+        })
+    }
+
+    /// The model in use.
+    pub fn model_id(&self) -> ModelId {
+        self.recogniser.model_id()
+    }
+
+    /// Takes another gallery, between trips.
+    ///
+    /// # Errors
+    /// [`GalleryError`] when it belongs to another model; the old one stays.
+    pub fn replace_gallery(&mut self, gallery: Gallery) -> Result<(), GalleryError> {
+        self.recogniser.replace_gallery(gallery)
+    }
+
+    /// Forgets every picture, after a gap in which pictures were lost.
+    pub fn forget(&mut self) {
+        self.finder.forget();
+    }
+
+    /// Takes the next picture and returns what the cart should know of it: a sighting when the view is still again after
+    /// a movement, codes, and whether the camera is covered. A sighting without candidates says that something moved and
+    /// nothing usable was seen.
+    pub fn see(&mut self, frame: &Frame) -> Vec<CartInput> {
+        let mut inputs = Vec::new();
+        match self.finder.see(frame) {
+            Some(SceneEvent::Covered) => inputs.push(CartInput::CameraFaulted(CameraFault::Covered)),
+            Some(SceneEvent::Uncovered) => inputs.push(CartInput::CameraRecovered),
+            Some(SceneEvent::Changed { began, ended, region, area }) => {
+                if self.settings.codes {
+                    self.read_code(frame, region, true, &mut inputs);
+                }
+                inputs.push(CartInput::Sighted(self.sighting(began, ended, region, area)));
+                self.told.clear();
+            }
+            Some(SceneEvent::Unclear { began, ended }) => {
+                inputs.push(CartInput::Sighted(nothing_seen(began, ended)));
+                self.told.clear();
+            }
+            None => self.watch_flight(frame, &mut inputs),
+        }
+        inputs
+    }
+
+    fn sighting(&mut self, began: Stamp, ended: Stamp, region: Rectangle, area: f32) -> Sighting {
+        let (Some(before), Some(after)) = (self.finder.before(), self.finder.after()) else {
+            return nothing_seen(began, ended);
+        };
+        let seen = candidates(&mut self.recogniser, &self.settings, after, region)
+            .and_then(|appeared| Ok((appeared, candidates(&mut self.recogniser, &self.settings, before, region)?)));
+        match seen {
+            Ok(((appeared, frames), (vanished, _))) => Sighting { began, ended, appeared, vanished, frames, area },
+            Err(error) => {
+                // Nothing recognised is what the cart must know; it then asks.
+                tracing::error!("{error}");
+                nothing_seen(began, ended)
+            }
+        }
+    }
+
+    /// Looks for a code on what moves, now and then.
+    fn watch_flight(&mut self, frame: &Frame, inputs: &mut Vec<CartInput>) {
+        let due = |sought: Stamp| frame.at.millis_since(sought) >= self.settings.code_every_ms;
+        if !self.settings.codes || !self.finder.is_moving() || !self.code_sought.is_none_or(due) {
+            return;
+        }
+        if let Some(region) = self.finder.in_flight() {
+            self.code_sought = Some(frame.at);
+            self.read_code(frame, region, false, inputs);
+        }
+    }
+
+    fn read_code(&mut self, frame: &Frame, region: Rectangle, thorough: bool, inputs: &mut Vec<CartInput>) {
+        // A code needs its quiet zone, and the region may end at the last bar.
+        let margin = (region.width.max(region.height) / 12).max(8);
+        let left = region.left.saturating_sub(margin);
+        let top = region.top.saturating_sub(margin);
+        let wider = Rectangle {
+            left,
+            top,
+            width: (region.left + region.width + margin).min(frame.width) - left,
+            height: (region.top + region.height + margin).min(frame.height) - top,
+        };
+        if let Some(gtin) = self.reader.read(frame, wider, thorough).filter(|gtin| !self.told.contains(gtin)) {
+            self.told.push(gtin);
+            inputs.push(CartInput::CodeSeen(CodeSighting { at: frame.at, gtin }));
+        }
+    }
+}
+
+/// What a region looks like, and in how many crops it was looked at.
+fn candidates(
+    recogniser: &mut Recogniser,
+    settings: &SightSettings,
+    frame: &Frame,
+    region: Rectangle,
+) -> Result<(Vec<Candidate>, u32), EmbedError> {
+    recogniser.begin();
+    for margin in &settings.margins {
+        recogniser.look(frame, region, *margin)?;
+    }
+    Ok((recogniser.candidates(settings.candidates), recogniser.pooled()))
+}
+
+fn nothing_seen(began: Stamp, ended: Stamp) -> Sighting {
+    Sighting { began, ended, appeared: Vec::new(), vanished: Vec::new(), frames: 0, area: 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::recogniser::tests::{ColourEmbedder, colours};
+    use crate::vision::testing::{Noise, Scene, thing};
+
+    const RED: [u8; 3] = [220, 40, 40];
+    const GREEN: [u8; 3] = [50, 200, 60];
+
+    fn sight() -> Sight {
+        let gallery = colours(&[("red", RED), ("green", GREEN), ("basket", [88, 86, 84])]);
+        Sight::new(Box::new(ColourEmbedder), gallery, SightSettings::default()).expect("they fit")
+    }
+
+    fn play(sight: &mut Sight, start_ms: u64, scenes: &[(Scene, u64)]) -> Vec<CartInput> {
+        let mut noise = Noise::new(start_ms + 1);
+        let pictures = scenes.iter().flat_map(|(scene, count)| (0..*count).map(move |_| scene));
+        pictures
+            .enumerate()
+            .flat_map(|(place, scene)| {
+                sight.see(&scene.draw(Stamp::from_millis(start_ms + 50 * place as u64), &mut noise))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_came_in_appeared_and_what_went_out_vanished() {
+        let mut sight = sight();
+        let red = Scene::basket().with(thing(200, 200, 100, RED));
+        let both = red.clone().with(thing(400, 260, 100, GREEN));
+        assert!(play(&mut sight, 0, &[(Scene::basket(), 10)]).is_empty());
+        for (step, (scene, appeared, vanished)) in
+            [(&red, Some("red"), None), (&both, Some("green"), None), (&red, None, Some("green"))]
+                .into_iter()
+                .enumerate()
+        {
+            let inputs = play(&mut sight, 500 * (step as u64 + 1), &[(scene.clone(), 10)]);
+            let [CartInput::Sighted(sighting)] = &inputs[..] else { panic!("{inputs:?}") };
+            for (expected, seen) in [(appeared, &sighting.appeared), (vanished, &sighting.vanished)] {
+                assert_eq!(seen.len(), 3);
+                if let Some(sku) = expected {
+                    assert_eq!(seen[0].sku.as_str(), sku, "{sighting:?}");
+                }
+            }
+            assert_eq!(sighting.frames, 2);
+        }
+    }
+
+    #[test]
+    fn a_passing_hand_is_a_sighting_of_nothing() {
+        let mut sight = sight();
+        let hand = Scene::basket().with(thing(400, 200, 160, [200, 150, 120]));
+        let inputs = play(&mut sight, 0, &[(Scene::basket(), 10), (hand, 2), (Scene::basket(), 10)]);
+        let [CartInput::Sighted(sighting)] = &inputs[..] else { panic!("{inputs:?}") };
+        assert!(sighting.appeared.is_empty() && sighting.vanished.is_empty() && sighting.area == 0.0);
+    }
+
+    #[test]
+    fn a_covered_camera_is_a_fault_until_it_sees_again() {
+        let mut sight = sight();
+        let inputs =
+            play(&mut sight, 0, &[(Scene::basket(), 10), (Scene::basket().gain(0.02), 30), (Scene::basket(), 30)]);
+        assert_eq!(inputs, [CartInput::CameraFaulted(CameraFault::Covered), CartInput::CameraRecovered]);
+    }
+}
