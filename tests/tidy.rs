@@ -81,7 +81,7 @@ fn named_after(prefix: &str, code: &str) -> Vec<String> {
             continue;
         }
         let rest = &code[at + prefix.len()..];
-        let group = rest.strip_prefix('{').map(|rest| split_group(rest));
+        let group = rest.strip_prefix('{').map(split_group);
         for part in group.unwrap_or_else(|| vec![rest.to_owned()]) {
             let word: String =
                 part.trim().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();

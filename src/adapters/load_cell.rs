@@ -338,12 +338,12 @@ mod tests {
         // The same silence again, and then the scale comes back: it is reset and settles before it counts.
         let steps = [silence(4000 - script.left()), reset(), (0..5).flat_map(|_| ready(84_107)).collect()].concat();
         let (mut cell, script) = settled_cell(Some(calibration()), steps);
-        let mut samples = std::iter::from_fn(|| Some(cell.next_sample()));
-        assert!(samples.by_ref().take(gaps).all(|sample| matches!(sample, Err(ScaleError::Gap { .. }))));
-        assert!(matches!(samples.next(), Some(Err(ScaleError::Missing { .. }))));
-        assert!(samples.by_ref().take(4).all(|sample| matches!(sample, Err(ScaleError::Gap { .. }))));
-        assert_eq!(samples.next().map(|sample| sample.map(|sample| sample.load)), Some(Ok(Grams(1.0))));
-        drop(samples);
+        let is_gap = |sample: &Result<WeightSample, ScaleError>| matches!(sample, Err(ScaleError::Gap { .. }));
+        let samples: Vec<_> = (0..gaps + 6).map(|_| cell.next_sample()).collect();
+        assert!(samples[..gaps].iter().all(is_gap), "{samples:?}");
+        assert!(matches!(samples[gaps], Err(ScaleError::Missing { .. })), "{samples:?}");
+        assert!(samples[gaps + 1..gaps + 5].iter().all(is_gap), "{samples:?}");
+        assert_eq!(samples[gaps + 5].clone().map(|sample| sample.load), Ok(Grams(1.0)));
         script.finish();
     }
 

@@ -214,7 +214,7 @@ impl FromStr for Gtin {
             .enumerate()
             .map(|(place, byte)| u32::from(byte - b'0') * if place % 2 == 1 { 3 } else { 1 })
             .sum();
-        if sum % 10 != 0 {
+        if !sum.is_multiple_of(10) {
             return Err(format!("GTIN {text:?} has a wrong check digit"));
         }
         text.parse().map(Gtin).map_err(|_| format!("GTIN {text:?} is not a number"))
