@@ -5,16 +5,17 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules of this crate a part may name besides itself. `app` and `main` may name all.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("ranges", &["domain"]),
+    ("wire", &["domain"]),
     ("vision", &["domain", "ports"]),
     ("runtime", &["domain", "ports", "vision"]),
-    ("adapters", &["domain", "ports", "emulator"]),
+    ("adapters", &["domain", "ports", "wire", "emulator"]),
     ("emulator", &["domain", "ports", "ranges"]),
     ("screen", &["domain"]),
-    ("store", &["domain", "ports", "ranges"]),
+    ("store", &["domain", "ports", "ranges", "wire"]),
 ];
 
 /// The crates that `domain` may name, and the parts of std that would let the outside world in.
