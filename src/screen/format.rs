@@ -55,6 +55,12 @@ pub fn mass(measured: Grams, language: Language) -> String {
     if grams.0 < 1000 { format!("{}{SPACE}g", grams.0) } else { weighed(grams, language) }
 }
 
+/// Writes a scale's reading: a mass with its sign where that is negative.
+pub fn reading(load: Grams, language: Language) -> String {
+    let sign = if load.0.round() < 0.0 { MINUS.to_string() } else { String::new() };
+    format!("{sign}{}", mass(load, language))
+}
+
 /// Writes how much of a product: `2 Stück`, `1 piece`, `0,356 kg`.
 pub fn quantity(quantity: Quantity, language: Language) -> String {
     match (quantity, language) {
@@ -89,6 +95,20 @@ pub fn rate(permille: u16, language: Language) -> String {
     let smallest = if places == 0 { permille / 10 } else { permille };
     let space = if language == Language::De { SPACE.to_string() } else { String::new() };
     format!("{}{space}%", decimal(u64::from(smallest), places, language))
+}
+
+/// Writes a product's name so that no line is broken between a number and its unit.
+pub fn name(name: &str) -> String {
+    let mut text = String::new();
+    let mut number_before = false;
+    for word in name.split(' ') {
+        if !text.is_empty() {
+            text.push(if number_before && matches!(word, "l" | "ml" | "cl" | "g" | "kg" | "%") { SPACE } else { ' ' });
+        }
+        text.push_str(word);
+        number_before = word.starts_with(|first: char| first.is_ascii_digit());
+    }
+    text
 }
 
 /// Writes an RFC 3339 moment in UTC for people; text of another form is left as it is.
@@ -160,6 +180,26 @@ mod tests {
     fn a_measured_mass_changes_its_unit_at_a_kilogram() {
         for (grams, german) in [(12.4, "12 g"), (-356.0, "356 g"), (999.4, "999 g"), (999.6, "1,000 kg")] {
             assert_eq!(plain(mass(Grams(grams), Language::De)), german);
+        }
+    }
+
+    #[test]
+    fn a_reading_keeps_its_sign_unless_it_rounds_to_nothing() {
+        for (grams, german) in [(-3.2, "−3 g"), (-0.3, "0 g"), (1204.0, "1,204 kg"), (-1500.0, "−1,500 kg")] {
+            assert_eq!(plain(reading(Grams(grams), Language::De)), german);
+        }
+    }
+
+    #[test]
+    fn a_name_is_not_broken_between_a_number_and_its_unit() {
+        for (given, kept) in [
+            ("Milch 1,5 % 1 l", "Milch 1,5_% 1_l"),
+            ("Salz 500 g", "Salz 500_g"),
+            ("Sorte 7 Ei", "Sorte 7 Ei"),
+            ("Banane", "Banane"),
+            ("", ""),
+        ] {
+            assert_eq!(name(given).replace(SPACE, "_"), kept);
         }
     }
 

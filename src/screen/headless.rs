@@ -8,9 +8,10 @@ use super::ui;
 use super::window::{Screen, ScreenError};
 use crate::domain::catalog::Language;
 use crate::domain::units::Sku;
+use image::ImageEncoder;
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use slint::platform::{EventLoopProxy, Platform, PointerEventButton, WindowAdapter, WindowEvent};
-use slint::{ComponentHandle, LogicalPosition, PhysicalSize, PlatformError, Rgb8Pixel};
+use slint::{ComponentHandle, LogicalPosition, PhysicalSize, PlatformError, Rgb8Pixel, SharedString};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -96,7 +97,10 @@ impl Snapshot {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), image::ImageError> {
-        image::save_buffer(path, &self.rgb, self.width, self.height, image::ExtendedColorType::Rgb8)
+        use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+        let file = std::io::BufWriter::new(std::fs::File::create(path)?);
+        let encoder = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Up);
+        encoder.write_image(&self.rgb, self.width, self.height, image::ExtendedColorType::Rgb8)
     }
 }
 
@@ -115,10 +119,19 @@ pub struct TouchTarget {
     pub height: f32,
 }
 
+impl TouchTarget {
+    /// The pixel in its middle.
+    pub fn middle(&self) -> (f32, f32) {
+        (self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+}
+
 /// A window in memory: whichever component it shows.
 pub(super) struct MemoryWindow {
     stage: Rc<Stage>,
     window: Rc<MinimalSoftwareWindow>,
+    found: Rc<RefCell<Vec<TouchTarget>>>,
+    survey: Cell<i32>,
 }
 
 impl MemoryWindow {
@@ -134,7 +147,26 @@ impl MemoryWindow {
         let stage = STAGE.with(|slot| slot.borrow().clone()).ok_or_else(lost)?;
         let window = stage.newest_window.borrow_mut().take().ok_or_else(lost)?;
         window.set_size(PhysicalSize::new(width, height));
-        Ok((MemoryWindow { stage, window }, made))
+        let memory = MemoryWindow { stage, window, found: Rc::default(), survey: Cell::new(0) };
+        Ok((memory, made))
+    }
+
+    /// Makes what a window's touch targets answer a survey to.
+    pub(super) fn finder(&self) -> impl Fn(SharedString, f32, f32, f32, f32) + 'static {
+        let found = self.found.clone();
+        move |name, x, y, width, height| {
+            found.borrow_mut().push(TouchTarget { name: name.to_string(), x, y, width, height });
+        }
+    }
+
+    /// Asks the window's touch targets where they are, by `ask`, which sets the survey's number.
+    pub(super) fn targets(&self, ask: impl Fn(i32)) -> Vec<TouchTarget> {
+        self.lay_out();
+        self.found.borrow_mut().clear();
+        self.survey.set(self.survey.get() + 1);
+        ask(self.survey.get());
+        self.settle();
+        self.found.borrow().clone()
     }
 
     /// Lets everything that waits happen: events of other threads, bindings, timers that are due.
@@ -154,18 +186,32 @@ impl MemoryWindow {
         self.settle();
     }
 
+    /// Finds the middle of the target of this name, where that lies in the window.
+    pub(super) fn place_of(&self, name: &str, targets: Vec<TouchTarget>) -> Option<(f32, f32)> {
+        let size = self.window.window().size();
+        let (x, y) = targets.into_iter().find(|target| target.name == name)?.middle();
+        ((0.0..size.width as f32).contains(&x) && (0.0..size.height as f32).contains(&y)).then_some((x, y))
+    }
+
+    /// Brings the page's elements into being without drawing them: a finger that hovers nowhere visits them all.
+    fn lay_out(&self) {
+        // Elements can bring others into being, hence more than once.
+        for _ in 0..3 {
+            let position = LogicalPosition::new(-1.0, -1.0);
+            let _ = self.window.window().dispatch_event_with_result(WindowEvent::PointerMoved { position });
+            self.settle();
+        }
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         self.settle();
         let size = self.window.window().size();
         let mut pixels = vec![Rgb8Pixel::default(); size.width as usize * size.height as usize];
-        // Bindings that first take effect while drawing (a text's height in a layout) need a second pass.
-        for _ in 0..2 {
-            self.window.request_redraw();
-            self.window.draw_if_needed(|renderer| {
-                renderer.render(&mut pixels, size.width as usize);
-            });
-            self.settle();
-        }
+        self.lay_out();
+        self.window.request_redraw();
+        self.window.draw_if_needed(|renderer| {
+            renderer.render(&mut pixels, size.width as usize);
+        });
         let rgb = pixels.iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
         Snapshot { width: size.width, height: size.height, rgb }
     }
@@ -181,7 +227,7 @@ impl MemoryWindow {
             WindowEvent::PointerExited,
         ] {
             // The window in memory has no reason to refuse an event.
-            let _ = self.window.window().try_dispatch_event(event);
+            let _ = self.window.window().dispatch_event_with_result(event);
             self.advance(60);
         }
     }
@@ -198,7 +244,7 @@ impl MemoryWindow {
         events.push(WindowEvent::PointerReleased { position: at(1.0), button });
         events.push(WindowEvent::PointerExited);
         for event in events {
-            let _ = self.window.window().try_dispatch_event(event);
+            let _ = self.window.window().dispatch_event_with_result(event);
             self.advance(30);
         }
         self.advance(1000);
@@ -213,8 +259,6 @@ pub struct HeadlessScreen {
     memory: MemoryWindow,
     desk: Option<PictureDesk>,
     fetch: RefCell<Fetch>,
-    found: Rc<RefCell<Vec<TouchTarget>>>,
-    survey: Cell<i32>,
 }
 
 impl HeadlessScreen {
@@ -230,16 +274,10 @@ impl HeadlessScreen {
     ) -> Result<HeadlessScreen, ScreenError> {
         let (memory, screen) = MemoryWindow::holding(width, height, || Screen::new(language))?;
         screen.open()?;
-        let found = Rc::new(RefCell::new(Vec::new()));
-        screen.window.global::<ui::Touch>().on_found({
-            let found = found.clone();
-            move |name, x, y, width, height| {
-                found.borrow_mut().push(TouchTarget { name: name.to_string(), x, y, width, height });
-            }
-        });
+        screen.window.global::<ui::Touch>().on_found(memory.finder());
         let desk = screen.take_picture_desk();
         let fetch = RefCell::new(Box::new(fetch) as Fetch);
-        let headless = HeadlessScreen { screen, memory, desk, fetch, found, survey: Cell::new(0) };
+        let headless = HeadlessScreen { screen, memory, desk, fetch };
         headless.settle();
         Ok(headless)
     }
@@ -285,19 +323,14 @@ impl HeadlessScreen {
 
     /// Asks all touch targets of the page where they are now.
     pub fn targets(&self) -> Vec<TouchTarget> {
-        // Drawing lays the page out; only then do its targets have places.
-        self.snapshot();
-        self.found.borrow_mut().clear();
-        self.survey.set(self.survey.get() + 1);
-        self.screen.window.global::<ui::Touch>().set_survey(self.survey.get());
         self.settle();
-        self.found.borrow().clone()
+        self.memory.targets(|number| self.screen.window.global::<ui::Touch>().set_survey(number))
     }
 
-    /// Touches the middle of the target of this name, where it is now; says whether it is on the page.
+    /// Touches the middle of the target of this name, where it is now; says whether it is in view.
     pub fn tap_target(&self, name: &str) -> bool {
-        let Some(target) = self.targets().into_iter().find(|target| target.name == name) else { return false };
-        self.tap(target.x + target.width / 2.0, target.y + target.height / 2.0);
+        let Some((x, y)) = self.memory.place_of(name, self.targets()) else { return false };
+        self.tap(x, y);
         true
     }
 }

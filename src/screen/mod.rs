@@ -11,6 +11,8 @@ mod words;
 
 #[cfg(feature = "screen")]
 mod models;
+#[cfg(all(feature = "screen", feature = "emulator"))]
+pub mod panel;
 #[cfg(feature = "screen")]
 pub mod pictures;
 #[cfg(feature = "screen")]

@@ -1,6 +1,6 @@
 //! From the view model to Slint's structs: field by field, nothing computed.
 
-use super::pictures::PictureShelf;
+use super::pictures::{PictureShelf, Place};
 use super::ui;
 use super::view::{Banner, ChangeCard, ChangeKind, LineRow, OptionCard, Tile, initial};
 use crate::domain::units::Sku;
@@ -11,13 +11,13 @@ pub(super) fn model<T: Clone + 'static>(items: Vec<T>) -> ModelRc<T> {
     ModelRc::new(VecModel::from(items))
 }
 
-fn picture(sku: &Sku, name: &str, shelf: &mut PictureShelf) -> ui::Picture {
-    ui::Picture { image: shelf.picture(sku), letter: SharedString::from(initial(name).to_string()) }
+fn picture(sku: &Sku, name: &str, place: Place, shelf: &mut PictureShelf) -> ui::Picture {
+    ui::Picture { image: shelf.picture(sku, place), letter: SharedString::from(initial(name).to_string()) }
 }
 
 pub(super) fn line(row: &LineRow, shelf: &mut PictureShelf) -> ui::Line {
     ui::Line {
-        picture: picture(&row.sku, &row.name, shelf),
+        picture: picture(&row.sku, &row.name, Place::Line, shelf),
         name: row.name.as_str().into(),
         quantity: row.quantity.as_str().into(),
         unit_price: row.unit_price.as_str().into(),
@@ -32,7 +32,7 @@ pub(super) fn change(card: Option<&ChangeCard>, shelf: &mut PictureShelf) -> ui:
         shown: true,
         added: card.kind == ChangeKind::Added,
         has_picture: card.sku.is_some(),
-        picture: card.sku.as_ref().map(|sku| picture(sku, &card.name, shelf)).unwrap_or_default(),
+        picture: card.sku.as_ref().map(|sku| picture(sku, &card.name, Place::Change, shelf)).unwrap_or_default(),
         headline: card.headline.as_str().into(),
         name: card.name.as_str().into(),
         quantity: card.quantity.as_str().into(),
@@ -46,7 +46,7 @@ pub(super) fn notice(banner: &Banner) -> ui::Notice {
 
 pub(super) fn option(card: &OptionCard, shelf: &mut PictureShelf) -> ui::Card {
     ui::Card {
-        picture: picture(&card.sku, &card.name, shelf),
+        picture: picture(&card.sku, &card.name, Place::Option, shelf),
         name: card.name.as_str().into(),
         quantity: card.quantity.as_str().into(),
         price: card.price.as_str().into(),
@@ -56,7 +56,7 @@ pub(super) fn option(card: &OptionCard, shelf: &mut PictureShelf) -> ui::Card {
 
 pub(super) fn tile(tile: &Tile, shelf: &mut PictureShelf) -> ui::Card {
     ui::Card {
-        picture: picture(&tile.sku, &tile.name, shelf),
+        picture: picture(&tile.sku, &tile.name, Place::Tile, shelf),
         name: tile.name.as_str().into(),
         quantity: SharedString::new(),
         price: tile.price.as_str().into(),

@@ -9,25 +9,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Side in pixels of a kept picture: enough for the largest place on the screen, little enough for 200 products.
-const SIDE: u32 = 320;
 /// Radius of the corners as a share of the side.
 const CORNER: f32 = 0.06;
 
 type Pixels = SharedPixelBuffer<Rgba8Pixel>;
-type Arrivals = Arc<Mutex<Vec<(Sku, Option<Pixels>)>>>;
+/// A picture and the side that it is needed at.
+type Wish = (Sku, u32);
+type Arrivals = Arc<Mutex<Vec<(Wish, Option<Pixels>)>>>;
+
+/// Where a picture is shown: each place has its own size.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Line,
+    Tile,
+    Change,
+    Option,
+}
 
 /// The pictures that a window holds; lives on the window's thread.
 pub(super) struct PictureShelf {
-    held: BTreeMap<Sku, slint::Image>,
-    asked: BTreeSet<Sku>,
-    wanted: Sender<Sku>,
+    held: BTreeMap<Wish, slint::Image>,
+    asked: BTreeSet<Wish>,
+    wanted: Sender<Wish>,
     arrivals: Arrivals,
+    window: slint::Weak<ui::CartWindow>,
 }
 
 /// Fetches and decodes the pictures that a screen asks for: give it a thread of its own.
 pub struct PictureDesk {
-    wanted: Receiver<Sku>,
+    wanted: Receiver<Wish>,
     arrivals: Arrivals,
     window: slint::Weak<ui::CartWindow>,
 }
@@ -36,31 +46,50 @@ pub struct PictureDesk {
 pub(super) fn picture_shelf(window: &ui::CartWindow) -> (PictureShelf, PictureDesk) {
     let (sender, wanted) = channel();
     let arrivals = Arrivals::default();
-    let shelf =
-        PictureShelf { held: BTreeMap::new(), asked: BTreeSet::new(), wanted: sender, arrivals: arrivals.clone() };
+    let shelf = PictureShelf {
+        held: BTreeMap::new(),
+        asked: BTreeSet::new(),
+        wanted: sender,
+        arrivals: arrivals.clone(),
+        window: window.as_weak(),
+    };
     (shelf, PictureDesk { wanted, arrivals, window: window.as_weak() })
 }
 
 impl PictureShelf {
-    /// Gives the picture of `sku`, or asks for it and gives an empty one.
-    pub(super) fn picture(&mut self, sku: &Sku) -> slint::Image {
-        if let Some(image) = self.held.get(sku) {
+    /// Gives the picture of `sku` for `place`, or asks for it and gives an empty one.
+    pub(super) fn picture(&mut self, sku: &Sku, place: Place) -> slint::Image {
+        let wish = (sku.clone(), self.side(place));
+        if let Some(image) = self.held.get(&wish) {
             return image.clone();
         }
-        if self.asked.insert(sku.clone()) {
+        if self.asked.insert(wish.clone()) {
             // Without a desk at the other end there are no pictures: the letters stay.
-            let _ = self.wanted.send(sku.clone());
+            let _ = self.wanted.send(wish);
         }
         slint::Image::default()
+    }
+
+    /// The side of `place` in pixels of the display.
+    fn side(&self, place: Place) -> u32 {
+        let Some(window) = self.window.upgrade() else { return 0 };
+        let theme = window.global::<ui::Theme>();
+        let side = match place {
+            Place::Line => theme.get_picture_line(),
+            Place::Tile => theme.get_picture_tile(),
+            Place::Change => theme.get_picture_change(),
+            Place::Option => theme.get_picture_option(),
+        };
+        (side * window.window().scale_factor()).round() as u32
     }
 
     /// Takes in what has come and says whether anything has.
     pub(super) fn take_arrivals(&mut self) -> bool {
         let arrived = std::mem::take(&mut *self.arrivals.lock().unwrap_or_else(PoisonError::into_inner));
         let mut any = false;
-        for (sku, pixels) in arrived {
+        for (wish, pixels) in arrived {
             if let Some(pixels) = pixels {
-                self.held.insert(sku, slint::Image::from_rgba8(pixels));
+                self.held.insert(wish, slint::Image::from_rgba8(pixels));
                 any = true;
             }
         }
@@ -69,56 +98,54 @@ impl PictureShelf {
 
     /// Allows those that did not come to be asked for once more.
     pub(super) fn forget_missing(&mut self) {
-        self.asked.retain(|sku| self.held.contains_key(sku));
+        self.asked.retain(|wish| self.held.contains_key(wish));
     }
 }
 
 impl PictureDesk {
     /// Serves until the screen is gone. `fetch` gives a picture's PNG or JPEG bytes and may take its time.
     pub fn serve(self, mut fetch: impl FnMut(&Sku) -> Option<Vec<u8>>) {
-        while let Ok(sku) = self.wanted.recv() {
-            self.answer(sku, &mut fetch);
+        while let Ok(wish) = self.wanted.recv() {
+            self.answer(wish, &mut fetch);
         }
     }
 
     /// Serves what was asked for until now and says whether there was anything.
     pub fn serve_pending(&self, mut fetch: impl FnMut(&Sku) -> Option<Vec<u8>>) -> bool {
         let mut any = false;
-        while let Ok(sku) = self.wanted.try_recv() {
-            self.answer(sku, &mut fetch);
+        while let Ok(wish) = self.wanted.try_recv() {
+            self.answer(wish, &mut fetch);
             any = true;
         }
         any
     }
 
-    fn answer(&self, sku: Sku, fetch: &mut impl FnMut(&Sku) -> Option<Vec<u8>>) {
-        let pixels = fetch(&sku).and_then(|bytes| match decode(&bytes) {
+    fn answer(&self, (sku, side): Wish, fetch: &mut impl FnMut(&Sku) -> Option<Vec<u8>>) {
+        let pixels = fetch(&sku).and_then(|bytes| match decode(&bytes, side) {
             Ok(pixels) => Some(pixels),
             Err(error) => {
                 tracing::warn!(%sku, %error, "the product's picture cannot be decoded: its first letter is shown");
                 None
             }
         });
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).push((sku, pixels));
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).push(((sku, side), pixels));
         // A window that is gone needs no pictures.
         let _ = self.window.upgrade_in_event_loop(|window| window.global::<ui::Touch>().invoke_refresh());
     }
 }
 
-/// Decodes PNG, JPEG or WebP, cuts the middle square, scales it down and rounds its corners.
+/// Decodes PNG, JPEG or WebP, cuts out the middle square, scales it to `side` pixels and rounds its corners.
 ///
 /// # Errors
 /// When the bytes are no such picture.
-pub fn decode(bytes: &[u8]) -> Result<SharedPixelBuffer<Rgba8Pixel>, image::ImageError> {
+pub fn decode(bytes: &[u8], side: u32) -> Result<SharedPixelBuffer<Rgba8Pixel>, image::ImageError> {
     let whole = image::load_from_memory(bytes)?.into_rgba8();
-    let side = whole.width().min(whole.height());
-    let (left, top) = ((whole.width() - side) / 2, (whole.height() - side) / 2);
-    let mut square = image::imageops::crop_imm(&whole, left, top, side, side).to_image();
-    if side > SIDE {
-        square = image::imageops::resize(&square, SIDE, SIDE, image::imageops::FilterType::Triangle);
-    }
-    round_corners(&mut square);
-    Ok(SharedPixelBuffer::clone_from_slice(square.as_raw(), square.width(), square.height()))
+    let square = whole.width().min(whole.height());
+    let (left, top) = ((whole.width() - square) / 2, (whole.height() - square) / 2);
+    let square = image::imageops::crop_imm(&whole, left, top, square, square);
+    let mut scaled = image::imageops::resize(&*square, side, side, image::imageops::FilterType::Triangle);
+    round_corners(&mut scaled);
+    Ok(SharedPixelBuffer::clone_from_slice(scaled.as_raw(), scaled.width(), scaled.height()))
 }
 
 fn round_corners(square: &mut image::RgbaImage) {

@@ -36,7 +36,13 @@ pub fn present(view: &CartView, catalog: &Catalog, language: Language) -> Screen
         total: format::money(total, language),
         count,
         change: view.last_change.as_ref().map(|change| words.change(change)),
-        notices: view.notices.iter().filter_map(|notice| words.banner(*notice)).collect(),
+        notices: view
+            .notices
+            .iter()
+            // The paying page says this itself, and larger.
+            .filter(|notice| !(view.page == Page::Paying && **notice == Notice::StoreSilent))
+            .filter_map(|notice| words.banner(*notice))
+            .collect(),
         footnote: view.notices.contains(&Notice::DemoWeighing).then(|| {
             words.say("Vorführung: Die Waage ist nicht geeicht.", "Demonstration: scale not legal for trade.")
         }),
@@ -60,7 +66,7 @@ impl Presenter<'_> {
 
     fn name(&self, sku: &Sku) -> String {
         let product = self.catalog.product(sku);
-        product.map_or_else(|| sku.to_string(), |product| product.names.in_language(self.language).to_owned())
+        product.map_or_else(|| sku.to_string(), |product| format::name(product.names.in_language(self.language)))
     }
 
     fn page(&self, view: &CartView) -> PageView {
@@ -228,7 +234,7 @@ impl Presenter<'_> {
     fn tile(&self, product: &Product) -> Tile {
         Tile {
             sku: product.sku.clone(),
-            name: product.names.in_language(self.language).to_owned(),
+            name: format::name(product.names.in_language(self.language)),
             price: format::price(product.price, self.language),
             group: product.group.clone(),
         }
@@ -250,17 +256,25 @@ impl Presenter<'_> {
     fn group(&self, key: &str) -> String {
         let (german, english) = match key {
             "fruit" => ("Obst", "Fruit"),
-            "vegetables" | "vegetable" => ("Gemüse", "Vegetables"),
-            "produce" => ("Obst und Gemüse", "Fruit and vegetables"),
-            "bakery" | "bread" => ("Backwaren", "Bakery"),
+            "apples-pears" => ("Äpfel, Birnen", "Apples, pears"),
+            "citrus" => ("Zitrusfrüchte", "Citrus fruit"),
+            "exotic-fruit" => ("Exotisches", "Exotic fruit"),
+            "melons" => ("Melonen", "Melons"),
+            "stone-fruit" => ("Steinobst", "Stone fruit"),
+            "vegetables" => ("Gemüse", "Vegetables"),
+            "roots-bulbs" => ("Knollen, Zwiebeln", "Roots, bulbs"),
+            "tomatoes-peppers" => ("Tomaten, Paprika", "Tomatoes, peppers"),
+            "bakery" => ("Backwaren", "Bakery"),
             "dairy" => ("Milchprodukte", "Dairy"),
-            "drinks" | "drink" | "beverages" => ("Getränke", "Drinks"),
+            "milk" => ("Milch", "Milk"),
+            "yoghurt" => ("Joghurt", "Yoghurt"),
+            "plant-based" => ("Pflanzlich", "Plant-based"),
+            "drinks" => ("Getränke", "Drinks"),
             "juice" => ("Säfte", "Juice"),
-            "pantry" | "staples" => ("Vorräte", "Pantry"),
-            "snacks" | "snack" => ("Knabbern", "Snacks"),
+            "pantry" => ("Vorräte", "Pantry"),
+            "snacks" => ("Knabbern", "Snacks"),
             "sweets" => ("Süßes", "Sweets"),
             "household" => ("Haushalt", "Household"),
-            "packages" | "packaged" => ("Verpacktes", "Packaged"),
             _ => {
                 let mut letters = key.replace(['_', '-'], " ").chars().collect::<Vec<_>>();
                 if let Some(first) = letters.first_mut() {
@@ -306,3 +320,6 @@ impl Presenter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

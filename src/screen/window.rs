@@ -122,6 +122,14 @@ impl Screen {
                 }
             }
         });
+        touch.on_resized({
+            let (window, state) = (window.as_weak(), state.clone());
+            move || {
+                if let Some(window) = window.upgrade() {
+                    state.borrow_mut().draw(&window, true);
+                }
+            }
+        });
         touch.on_acted({
             let (window, press_heard) = (window.as_weak(), press_heard.clone());
             move |act, which| {
@@ -275,9 +283,11 @@ impl State {
             self.lines_edition += 1;
             ui_view.set_lines_edition(self.lines_edition);
         }
+        // A small window has room for the gravest message alone.
+        let room = if window.global::<ui::Theme>().get_compact() { 1 } else { 2 };
         ui_view.set_change(models::change(next.change.as_ref(), &mut self.pictures));
         if anew || last.as_ref().is_none_or(|last| last.notices != next.notices) {
-            ui_view.set_notices(models::model(next.notices.iter().take(2).map(models::notice).collect()));
+            ui_view.set_notices(models::model(next.notices.iter().take(room).map(models::notice).collect()));
         }
         ui_view.set_footnote(next.footnote.as_deref().unwrap_or_default().into());
         ui_view.set_settling(next.settling);

@@ -1,0 +1,209 @@
+//! What people read, as tables.
+
+use super::*;
+use crate::domain::basket::LineId;
+use crate::domain::cart::QuestionOption;
+use crate::domain::catalog::{Names, Price, UnitWeight};
+use crate::domain::units::{Currency, Grams, Stamp, WeighedGrams};
+
+fn product(sku: &str, de: &str, en: &str, price: Price, vat_permille: u16, group: &str) -> (Sku, Product) {
+    let product = Product {
+        sku: Sku::new(sku),
+        names: Names { de: de.into(), en: en.into() },
+        gtin: None,
+        plu: None,
+        price,
+        weight: UnitWeight { mean: Grams(100.0), spread: Grams(5.0), unsure: Grams(0.0) },
+        tare: Grams(0.0),
+        vat_permille,
+        group: group.into(),
+        restriction: None,
+    };
+    (product.sku.clone(), product)
+}
+
+fn catalog() -> Catalog {
+    let each = |cents| Price::Each(Money::eur_cents(cents));
+    Catalog {
+        version: "1".into(),
+        currency: Currency::EUR,
+        products: [
+            product("apple", "Äpfel", "Apples", Price::PerKg(Money::eur_cents(299)), 70, "fruit"),
+            product("soap", "Seife", "Soap", each(119), 190, "household"),
+            product("zwieback", "Zwieback", "Rusk", each(107), 70, "bakery"),
+        ]
+        .into(),
+    }
+}
+
+fn line(id: u32, sku: &str, quantity: Quantity, unit: i64, price: i64) -> LineView {
+    let (unit_price, price) = (Money::eur_cents(unit), Money::eur_cents(price));
+    LineView { id: LineId(id), sku: Sku::new(sku), quantity, unit_price, price }
+}
+
+fn view(page: Page) -> CartView {
+    let lines = vec![
+        line(1, "apple", Quantity::Weighed(WeighedGrams(356)), 299, 106),
+        line(2, "soap", Quantity::Pieces(2), 119, 238),
+    ];
+    let total = Money::eur_cents(344);
+    CartView { page, lines, total, last_change: None, notices: vec![], load: None, at: Stamp(0) }
+}
+
+fn question(kind: QuestionKind, change: f64) -> Question {
+    let option = |sku: &str, pieces, cents| QuestionOption {
+        sku: Sku::new(sku),
+        quantity: Quantity::Pieces(pieces),
+        price: Money::eur_cents(cents),
+        line: None,
+    };
+    let options = vec![option("soap", 1, 119), option("soap", 2, 238), option("apple", 3, 50), option("apple", 4, 60)];
+    Question { id: 9, kind, change: Grams(change), options }
+}
+
+fn plain(text: &str) -> String {
+    text.replace('\u{a0}', " ")
+}
+
+fn shown(view: &CartView, language: Language) -> ScreenView {
+    present(view, &catalog(), language)
+}
+
+#[test]
+fn lines_are_listed_newest_first_in_the_language_asked_for() {
+    for (language, expected, total, count) in [
+        (
+            Language::De,
+            ["Seife|2 Stück|1,19 € / Stück|2,38 €", "Äpfel|0,356 kg|2,99 € / kg|1,06 €"],
+            "3,44 €",
+            "3 Artikel",
+        ),
+        (Language::En, ["Soap|2 pieces|€1.19 each|€2.38", "Apples|0.356 kg|€2.99 / kg|€1.06"], "€3.44", "3 items"),
+    ] {
+        let shown = shown(&view(Page::Shopping), language);
+        let lines = shown.lines.iter();
+        let lines = lines.map(|row| plain(&[&*row.name, &*row.quantity, &*row.unit_price, &*row.price].join("|")));
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+        assert_eq!((plain(&shown.total), shown.count), (total.to_owned(), count.to_owned()));
+    }
+}
+
+#[test]
+fn a_product_that_left_the_catalogue_is_named_by_its_sku_and_silences_the_tax_rates() {
+    let mut view = view(Page::Checkout);
+    view.lines.push(line(3, "gone", Quantity::Pieces(1), 100, 100));
+    let shown = shown(&view, Language::En);
+    assert_eq!(shown.lines[0].name, "gone");
+    assert_eq!(shown.page, PageView::Checkout { vat: "All prices include VAT.".into() });
+}
+
+#[test]
+fn the_checkout_says_which_tax_the_total_holds() {
+    let PageView::Checkout { vat } = shown(&view(Page::Checkout), Language::De).page else { panic!("another page") };
+    assert_eq!(plain(&vat), "Alle Preise enthalten die Mehrwertsteuer (7 %: 0,07 €; 19 %: 0,38 €).");
+}
+
+#[test]
+fn the_last_change_says_what_came_in_or_went_out_and_marks_its_line() {
+    let added = LastChange::Added(line(2, "soap", Quantity::Pieces(2), 119, 238));
+    let removed =
+        LastChange::Removed { sku: Sku::new("soap"), quantity: Quantity::Pieces(1), price: Money::eur_cents(119) };
+    for (change, kind, text, fresh) in [
+        (added, ChangeKind::Added, "Hinzugefügt|Seife|2 Stück|2,38 €", [true, false]),
+        (removed, ChangeKind::Removed, "Herausgenommen|Seife|1 Stück|−1,19 €", [false, false]),
+        (LastChange::OwnThing, ChangeKind::OwnThing, "Gemerkt|Ihre eigene Sache||", [false, false]),
+    ] {
+        let shown = shown(&CartView { last_change: Some(change), ..view(Page::Shopping) }, Language::De);
+        let card = shown.change.expect("there was a change");
+        assert_eq!(card.kind, kind);
+        assert_eq!(plain(&[card.headline, card.name, card.quantity, card.price].join("|")), text);
+        assert_eq!(shown.lines.iter().map(|row| row.fresh).collect::<Vec<_>>(), fresh);
+    }
+}
+
+#[test]
+fn a_question_asks_what_it_is_about_with_at_most_three_answers() {
+    for (kind, change, title, hint, price, counting) in [
+        (QuestionKind::PutIn, 356.2, "What did you put in?", "The scale shows 356 g more.", "€1.19", false),
+        (QuestionKind::TakenOut, -1204.0, "What did you take out?", "The scale shows 1.204 kg less.", "−€1.19", false),
+        (
+            QuestionKind::HowMany(Sku::new("soap")),
+            240.0,
+            "How many are there: Soap?",
+            "The scale shows 240 g more.",
+            "€1.19",
+            true,
+        ),
+    ] {
+        let view = view(Page::Ask(question(kind, change)));
+        let PageView::Ask(card) = shown(&view, Language::En).page else { panic!("another page") };
+        assert_eq!((card.id, card.title.as_str(), plain(&card.hint).as_str()), (9, title, hint));
+        assert_eq!(card.options.len(), 3);
+        assert_eq!(card.options[0].price, price);
+        assert_eq!(card.counting, counting);
+    }
+}
+
+#[test]
+fn the_shelf_holds_everything_by_name_or_only_what_could_have_been_taken_out() {
+    for (kind, language, names, groups) in [
+        (QuestionKind::PutIn, Language::De, vec!["Äpfel", "Seife", "Zwieback"], vec!["Backwaren", "Haushalt", "Obst"]),
+        (QuestionKind::PutIn, Language::En, vec!["Apples", "Rusk", "Soap"], vec!["Bakery", "Fruit", "Household"]),
+        (QuestionKind::TakenOut, Language::De, vec!["Äpfel", "Seife"], vec!["Haushalt", "Obst"]),
+    ] {
+        let view = view(Page::Browse(question(kind, 100.0)));
+        let PageView::Browse(shelf) = shown(&view, language).page else { panic!("another page") };
+        assert_eq!(shelf.tiles.iter().map(|tile| tile.name.as_str()).collect::<Vec<_>>(), names);
+        assert_eq!(shelf.groups.iter().map(|group| group.label.as_str()).collect::<Vec<_>>(), groups);
+        let fruit = shelf.of_group(Some("fruit"));
+        assert_eq!(fruit.iter().map(|tile| tile.sku.as_str()).collect::<Vec<_>>(), ["apple"]);
+    }
+}
+
+#[test]
+fn each_notice_is_a_banner_or_has_its_own_place() {
+    use Notice::*;
+    for (notice, trouble) in [
+        (ScaleFault(crate::domain::settle::ScaleFault::Frozen), Some(true)),
+        (ScaleFault(crate::domain::settle::ScaleFault::Saturated), Some(true)),
+        (ScaleFault(crate::domain::settle::ScaleFault::Uncalibrated), Some(true)),
+        (CameraFault(crate::domain::cart::CameraFault::Covered), Some(true)),
+        (CameraFault(crate::domain::cart::CameraFault::Lost), Some(true)),
+        (StaffCalled, Some(false)),
+        (StoreSilent, Some(false)),
+        (Settling, None),
+        (DemoWeighing, None),
+    ] {
+        let german = shown(&CartView { notices: vec![notice], ..view(Page::Shopping) }, Language::De);
+        let english = shown(&CartView { notices: vec![notice], ..view(Page::Shopping) }, Language::En);
+        assert_eq!(german.notices.first().map(|banner| banner.trouble), trouble, "{notice:?}");
+        assert_eq!(german.settling, notice == Settling);
+        assert_eq!(german.footnote.is_some(), notice == DemoWeighing);
+        assert_eq!(german.staff_called, notice == StaffCalled);
+        assert!(trouble.is_none() || german.notices != english.notices, "{notice:?} is not translated");
+    }
+}
+
+#[test]
+fn a_silent_store_is_said_once_on_the_paying_page() {
+    let shown = shown(&CartView { notices: vec![Notice::StoreSilent], ..view(Page::Paying) }, Language::De);
+    assert_eq!(shown.page, PageView::Paying { silent: true });
+    assert_eq!(shown.notices, []);
+}
+
+#[test]
+fn the_receipt_shows_what_the_store_computed() {
+    let basket = price_basket(&catalog(), [(&Sku::new("soap"), Quantity::Pieces(1))]).expect("prices");
+    let receipt = Receipt {
+        number: 17,
+        key: crate::domain::checkout::TripKey("k".into()),
+        booked_at: "2026-11-22T12:47:03Z".into(),
+        basket,
+        url: "http://store/r/k".into(),
+    };
+    let shown = shown(&view(Page::Receipt(receipt)), Language::De);
+    let PageView::Receipt(card) = &shown.page else { panic!("another page") };
+    assert_eq!((plain(&shown.total).as_str(), shown.count.as_str()), ("1,19 €", "1 Artikel"));
+    assert_eq!((card.number.as_str(), card.url.as_str()), ("17", "http://store/r/k"));
+    assert_eq!(plain(&card.booked_at), "22.11.2026, 12:47 UTC");
+}
