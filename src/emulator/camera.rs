@@ -13,9 +13,9 @@ pub const WIDTH: usize = 640;
 /// Rows of a picture.
 pub const HEIGHT: usize = 480;
 /// Height of the lens above the basket's floor, in metres.
-pub const EYE: f32 = 0.55;
+pub const EYE: f32 = 0.60;
 /// Focal length in pixels: the whole floor and a strip of the walls are in view.
-pub const FOCAL: f32 = 587.0;
+pub const FOCAL: f32 = 640.0;
 
 /// Things that move together, and how far they move while the shutter is open.
 #[derive(Debug, Clone, Default)]
@@ -151,8 +151,9 @@ impl Camera {
         let same = |a: &Placed, b: &Placed| a.id == b.id && a.at == b.at && a.turn == b.turn;
         let gone = self.drawn.iter().filter(|old| !resting.iter().any(|new| same(old, new)));
         let come = resting.iter().filter(|new| !self.drawn.iter().any(|old| same(old, new)));
-        // Shadows reach beyond a thing: 70 pixels hold those of things 15 cm high.
-        let changed = gone.chain(come).map(|thing| self.lens.bounds(thing).grown(70)).reduce(|a, b| a.joined(&b));
+        // A thing dims its surroundings, and its shadow falls to the lower right: 80 pixels hold that of 15 cm.
+        let reach = |area: Area| Area { right: area.right + 80, bottom: area.bottom + 80, ..area.grown(28) };
+        let changed = gone.chain(come).map(|thing| reach(self.lens.bounds(thing))).reduce(|a, b| a.joined(&b));
         let Some(area) = changed else { return };
         self.drawn = resting.to_vec();
         let mut heights = Heights::default();
@@ -171,15 +172,22 @@ impl Camera {
         let light = self.setting.light;
         let fine = doubled(area);
         for row in fine.top as usize..fine.bottom as usize {
-            for column in fine.left as usize..fine.right as usize {
-                let index = row * self.fine.width + column;
-                self.still.rgb[index] = self.basket.lit(&self.fine, column, row, &light, &self.shade);
-                self.still.near[index] = self.basket.near[index];
-            }
+            let row = row * self.fine.width;
+            self.still.near[row + fine.left as usize..row + fine.right as usize].fill(0.0);
         }
         for thing in &self.drawn {
             if self.fine.bounds(thing).meets(&fine) {
                 self.still.draw(&self.fine, thing, &light, Some(&self.shade), fine);
+            }
+        }
+        // The basket is lit only where nothing hides it.
+        for row in fine.top as usize..fine.bottom as usize {
+            for column in fine.left as usize..fine.right as usize {
+                let index = row * self.fine.width + column;
+                if self.still.near[index] == 0.0 {
+                    self.still.rgb[index] = self.basket.lit(&self.fine, column, row, &light, &self.shade);
+                    self.still.near[index] = self.basket.near[index];
+                }
             }
         }
         let wide = self.fine.width;

@@ -4,8 +4,12 @@
 
 pub mod basket;
 pub mod camera;
+pub mod forces;
 pub mod hand;
+pub mod load_cell;
+pub mod motion;
 pub mod packs;
+pub mod photos;
 pub mod portrait;
 pub mod produce;
 pub mod raster;
@@ -14,6 +18,13 @@ pub mod shapes;
 pub mod sheet;
 pub mod shelf;
 pub mod space;
+pub mod stock;
+pub mod world;
 
-pub use portrait::{Picture, picture, render_product};
+pub use camera::Camera;
+pub use load_cell::LoadCell;
+pub use photos::PhotoShelf;
+pub use portrait::{Picture, Side, picture, render_product};
 pub use shelf::Shelf;
+pub use stock::{OwnThing, Stock, StockError};
+pub use world::{ItemId, Put, World};

@@ -25,6 +25,24 @@ pub enum Motif {
     Hops,
 }
 
+/// Share of a round pack's girth that its back takes.
+const BACK_SHARE: f32 = 0.38;
+
+/// The stretch of an outline that carries the label, and its length in millimetres.
+fn longest(lengths: &[f32]) -> (usize, f32) {
+    let length = |index: usize| lengths[index] - lengths[index - 1];
+    let index = (1..lengths.len()).max_by(|a, b| length(*a).total_cmp(&length(*b))).unwrap_or(1);
+    (index, length(index) * 1000.0)
+}
+
+/// Whether a code must lie along a back of this size, and its module in millimetres: the largest of 2/3 and 1/2 mm
+/// whose quiet zones still fit.
+fn code_fit(w: f32, h: f32) -> (bool, f32) {
+    let tries = [(w, false, 2.0 / 3.0), (h, true, 2.0 / 3.0), (w, false, 0.5), (h, true, 0.5)];
+    let fit = tries.into_iter().find(|(side, _, module)| 113.0 * module <= side * 0.99);
+    fit.map_or((false, 1.0 / 3.0), |(_, turned, module)| (turned, module))
+}
+
 /// A pack's print.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Print {
@@ -75,20 +93,30 @@ impl Print {
                 let mut brush = Brush::new(width, height, 4.0, self.lid);
                 // The label covers the longest stretch of the outline; everything else is lid, cap, neck or bottom.
                 let lengths = along(outline);
-                let longest = (1..lengths.len())
-                    .max_by(|a, b| (lengths[*a] - lengths[*a - 1]).total_cmp(&(lengths[*b] - lengths[*b - 1])));
-                let index = longest.unwrap_or(1);
+                let (index, _) = longest(&lengths);
                 let (low, high) = (lengths[index - 1] * 1000.0, lengths[index] * 1000.0);
                 self.rings(&mut brush, &lengths, index);
                 let (top, tall) = (height - high, high - low);
                 let label = [0.0, top, width, tall];
                 self.ground(brush.within(label));
                 self.front(brush.within([width * 0.04, top, width * 0.5, tall]), 0.62);
-                self.back(brush.within([width * 0.58, top, width * 0.38, tall]), gtin);
+                self.back(brush.within([width * 0.58, top, width * BACK_SHARE, tall]), gtin);
                 brush.done()
             }
             _ => Brush::new(width, height, 1.0, self.ground[0]).done(),
         }
+    }
+
+    /// Width in metres of a module of the code on the back.
+    pub fn module(&self, shape: &Shape) -> f32 {
+        let (width, height) = shape.sheet_mm();
+        let (w, h) = match shape {
+            Shape::Box { size } => (size[0] * 1000.0, size[1] * 1000.0),
+            Shape::Pouch { .. } => (width / 2.0, height),
+            Shape::Turned { outline, .. } => (width * BACK_SHARE, longest(&along(outline)).1),
+            _ => (width, height),
+        };
+        code_fit(w, h).1 / 1000.0
     }
 
     fn ground(&self, brush: &mut Brush) {
@@ -138,10 +166,7 @@ impl Print {
             brush.line((w * 0.08, row), (end, row), 0.9, self.block[0]);
             row += 2.6;
         }
-        // The largest module of 2/3 or 1/2 mm whose quiet zones still fit, across or along the pack.
-        let room = [(w, false, 2.0 / 3.0), (h, true, 2.0 / 3.0), (w, false, 0.5), (h, true, 0.5)];
-        let fit = room.into_iter().find(|(side, _, module)| 113.0 * module <= side * 0.99);
-        let (_, turned, module) = fit.unwrap_or((w, false, 1.0 / 3.0));
+        let (turned, module) = code_fit(w, h);
         let bar = if turned { (w * 0.62).min(34.0) } else { (h * 0.30).min(34.0) };
         let (cw, ch) = if turned { (bar, 113.0 * module) } else { (113.0 * module, bar) };
         let top = if turned { (h - ch) / 2.0 } else { h * 0.52 };

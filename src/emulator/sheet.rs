@@ -41,9 +41,9 @@ impl Sheet {
         (self.levels[0].width, self.levels[0].height)
     }
 
-    /// How many copies there are.
-    pub fn levels(&self) -> usize {
-        self.levels.len()
+    /// The points of the finest copy, row by row.
+    pub fn points(&self) -> &[Rgb] {
+        &self.levels[0].rgb
     }
 
     /// The colour at (`u`, `v`), 0 to 1, in the copy `level`; the sheet joins at left and right.
@@ -268,4 +268,26 @@ pub fn ean13_modules(gtin: Gtin) -> Vec<bool> {
     }
     push(0b101, 3);
     modules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ean_13_has_the_modules_that_the_standard_gives_it() {
+        // 4006381333931: first digit 4 gives the parities ABAABB for 0, 0, 6, 3, 8, 1; the right half is 333931.
+        let gtin: Gtin = "4006381333931".parse().expect("valid");
+        let text: String = ean13_modules(gtin).iter().map(|dark| if *dark { '1' } else { '0' }).collect();
+        let left = "0001101 0100111 0101111 0111101 0001001 0110011".replace(' ', "");
+        let right = "1000010 1000010 1000010 1110100 1000010 1100110".replace(' ', "");
+        assert_eq!(text, format!("101{left}01010{right}101"));
+    }
+
+    #[test]
+    fn a_smaller_copy_keeps_the_mean() {
+        let points = (0..64).map(|i| if i % 2 == 0 { [200, 0, 100] } else { [0, 200, 100] }).collect();
+        let sheet = Sheet::new(8, 8, points);
+        assert_eq!(sheet.colour(0.5, 0.5, 1), [100.0, 100.0, 100.0]);
+    }
 }

@@ -57,8 +57,6 @@ pub struct StoreConfig {
     pub gallery: Option<Vec<u8>>,
     /// Pictures of the products.
     pub pictures: Pictures,
-    /// How long one request may take, its body included.
-    pub deadline: Duration,
 }
 
 impl StoreConfig {
@@ -72,7 +70,6 @@ impl StoreConfig {
             catalog,
             gallery: None,
             pictures: Box::new(|_| None),
-            deadline: Duration::from_secs(10),
         }
     }
 }
@@ -148,8 +145,7 @@ pub fn serve(config: StoreConfig) -> Result<RunningStore, StoreStartError> {
         .enable_all()
         .build()
         .map_err(StoreStartError::Thread)?;
-    let deadline = config.deadline;
-    let router = routes::router(Arc::new(routes::Shop::new(config, address, database)), deadline);
+    let router = routes::router(Arc::new(routes::Shop::new(config, address, database)));
 
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new()
