@@ -8,6 +8,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DASHCART := $(TARGET)/release/dashcart
 # Photos for `make model` and `make bench`: a folder that holds grocery-store-dataset/.
 DATA ?= ../shared/data
+PHOTOS := $(DATA)/grocery-store-dataset
+VENV := models/train/work/venv
+# Trips that `make bench` simulates for each range.
+TRIPS ?= 20
 # Options for `make run`, for example: make run ARGS="--lang de"
 ARGS ?=
 # .cargo/config.toml names the LiteRT library of x86_64; a build on another machine (a Pi itself) takes its own.
@@ -15,10 +19,10 @@ ifneq ($(shell uname -m),x86_64)
 export LITERT_LIB_DIR ?= $(CURDIR)/vendor/litert/$(shell uname -m)
 endif
 
-.PHONY: help run build test check model bench cross needs
+.PHONY: help run build test check model galleries bench cross needs
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: build ## Build, then start the cart's screen with the emulated cart beside it
 	@tools/install-needs window
@@ -38,7 +42,25 @@ check: needs ## Format, clippy with warnings as errors for each feature set, and
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items $(CARGO_FLAGS)
 	tools/check-licences
 
-cross: ## Build the cart's aarch64 binary, and play a trip with it under an emulated Cortex-A72
+model: needs ## Train the recognition model on the photos (about an hour), measure it, and make its galleries
+	@tools/install-needs model
+	test -x $(VENV)/bin/pip || python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement models/train/requirements.txt
+	$(VENV)/bin/python models/train/train.py --data $(DATA) --out models/dashcart.tflite
+	$(VENV)/bin/python models/train/evaluate.py --data $(DATA)
+	$(MAKE) galleries
+
+galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there
+	$(DASHCART) enrol --dataset $(PHOTOS) --split train --out models/gallery-grocery.bin
+	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/renders
+	$(DASHCART) enrol --photos $(TARGET)/renders --out models/gallery-shelf.bin
+
+bench: build ## Measure recognition and whole simulated trips, as recorded in benches/RESULTS.md
+	$(DASHCART) eval --dataset $(PHOTOS) --split val --json
+	$(DASHCART) simulate --trips $(TRIPS) --seed 1 --json
+	$(DASHCART) simulate --trips $(TRIPS) --seed 1 --photos $(PHOTOS) --split val --json
+
+cross: build ## Build the cart's aarch64 binary, and play a trip with it under an emulated Cortex-A72
 	@tools/install-needs cross
 	cross/build
 	cross/play

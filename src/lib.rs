@@ -14,10 +14,13 @@ pub mod adapters;
 pub mod domain;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod enrol;
+pub mod eval;
+pub mod photos;
 pub mod ports;
 pub mod runtime;
 pub mod screen;
 #[cfg(feature = "store")]
 pub mod store;
-pub mod wire;
 pub mod vision;
+pub mod wire;

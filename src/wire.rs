@@ -180,6 +180,15 @@ mod tests {
     }
 
     #[test]
+    fn the_description_of_the_api_names_every_problem() {
+        let description = include_str!("../docs/store-api.md");
+        for (_, name, status) in ProblemKind::ALL {
+            let row = format!("| `{name}` | {status} |");
+            assert!(description.contains(&row), "docs/store-api.md lacks the row {row}");
+        }
+    }
+
+    #[test]
     fn a_trip_key_needs_no_escape() {
         for (text, valid) in [
             ("0192f3a4-7d1e-7cc0-8a44-5f2b9c1d0e37", true),

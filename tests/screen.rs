@@ -43,24 +43,53 @@ fn on_the_window_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
     })
 }
 
+/// The range of our own shelf.
 fn catalog() -> Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     let read =
-        || Arc::new(serde_json::from_str(include_str!("../ranges/grocery.json")).expect("the range is a catalogue"));
+        || Arc::new(serde_json::from_str(include_str!("../ranges/shelf.json")).expect("the range is a catalogue"));
     CATALOG.get_or_init(read).clone()
 }
 
-/// A tile of a colour that follows from the product's name, with a round thing on it.
+/// The range with many products of long names.
+fn long_catalog() -> Arc<Catalog> {
+    Arc::new(serde_json::from_str(include_str!("../ranges/grocery.json")).expect("the range is a catalogue"))
+}
+
+/// The picture that the store would send, where the emulator that draws it is built in; else a tile.
 fn picture(sku: &Sku) -> Option<Vec<u8>> {
+    static DRAWN: Mutex<std::collections::BTreeMap<Sku, Option<Vec<u8>>>> =
+        Mutex::new(std::collections::BTreeMap::new());
+    let mut drawn = DRAWN.lock().expect("no test panics while it draws");
+    drawn.entry(sku.clone()).or_insert_with(|| portrait(sku).or_else(|| tile(sku))).clone()
+}
+
+#[cfg(feature = "emulator")]
+fn portrait(sku: &Sku) -> Option<Vec<u8>> {
+    let picture = dashcart::emulator::picture(sku, 256)?;
+    png(image::RgbImage::from_raw(picture.width as u32, picture.height as u32, picture.rgb)?)
+}
+
+#[cfg(not(feature = "emulator"))]
+fn portrait(_: &Sku) -> Option<Vec<u8>> {
+    None
+}
+
+fn png(picture: image::RgbImage) -> Option<Vec<u8>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).ok()?;
+    Some(bytes.into_inner())
+}
+
+/// A tile of a colour that follows from the product's name, with a round thing on it.
+fn tile(sku: &Sku) -> Option<Vec<u8>> {
     let seed = sku.as_str().bytes().fold(7u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)));
     let colour = [(seed >> 4) as u8 | 0x30, (seed >> 11) as u8 | 0x30, (seed >> 18) as u8 | 0x30];
     let tile = image::RgbImage::from_fn(96, 96, |x, y| {
         let (x, y) = (x as f32 - 48.0, y as f32 - 48.0);
         image::Rgb(if x.hypot(y) < 36.0 { colour } else { [236, 238, 232] })
     });
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    tile.write_to(&mut bytes, image::ImageFormat::Png).expect("a PNG in memory");
-    Some(bytes.into_inner())
+    png(tile)
 }
 
 fn line(number: u32, sku: &str, quantity: Quantity) -> LineView {
@@ -76,14 +105,14 @@ fn grams(grams: u32) -> Quantity {
 
 fn lines() -> Vec<LineView> {
     vec![
-        line(1, "Royal-Gala", grams(356)),
-        line(2, "Alpro-Blueberry-Soyghurt", Quantity::Pieces(2)),
-        line(3, "Banana", grams(1204)),
-        line(4, "Tropicana-Golden-Grapefruit", Quantity::Pieces(1)),
-        line(5, "Vine-Tomato", grams(298)),
-        line(6, "Arla-Standard-Milk", Quantity::Pieces(3)),
-        line(7, "Red-Bell-Pepper", grams(203)),
-        line(8, "Lemon", Quantity::Pieces(2)),
+        line(1, "apple-rubina", grams(356)),
+        line(2, "yoghurt-berry", Quantity::Pieces(2)),
+        line(3, "banana", grams(1204)),
+        line(4, "cereal-honey", Quantity::Pieces(1)),
+        line(5, "tomato", grams(298)),
+        line(6, "milk-whole", Quantity::Pieces(3)),
+        line(7, "pepper-red", grams(203)),
+        line(8, "lemon", Quantity::Pieces(2)),
     ]
 }
 
@@ -104,9 +133,9 @@ fn put_in() -> Question {
         kind: QuestionKind::PutIn,
         change: Grams(182.3),
         options: vec![
-            option("Royal-Gala", grams(182)),
-            option("Pink-Lady", grams(182)),
-            option("Nectarine", grams(182)),
+            option("apple-rubina", grams(182)),
+            option("apple-jonara", grams(182)),
+            option("tomato", grams(182)),
         ],
     }
 }
@@ -116,13 +145,13 @@ fn taken_out() -> Question {
         id: 42,
         kind: QuestionKind::TakenOut,
         change: Grams(-298.0),
-        options: vec![option("Vine-Tomato", grams(298)), option("Royal-Gala", grams(356))],
+        options: vec![option("tomato", grams(298)), option("apple-rubina", grams(356))],
     }
 }
 
 fn how_many() -> Question {
-    let milk = Sku::new("Arla-Standard-Milk");
-    let options = [2, 3, 4].map(|pieces| option("Arla-Standard-Milk", Quantity::Pieces(pieces)));
+    let milk = Sku::new("milk-whole");
+    let options = [2, 3, 4].map(|pieces| option("milk-whole", Quantity::Pieces(pieces)));
     Question { id: 43, kind: QuestionKind::HowMany(milk), change: Grams(3105.0), options: options.into() }
 }
 
@@ -141,8 +170,8 @@ fn receipt() -> Receipt {
 /// Every page as a shopper can meet it, with the name of its picture.
 fn pages() -> Vec<(&'static str, CartView)> {
     let empty = CartView { lines: vec![], total: Money::eur_cents(0), ..view(Page::Shopping) };
-    let added = LastChange::Added(line(8, "Lemon", Quantity::Pieces(2)));
-    let removed = line(2, "Alpro-Blueberry-Soyghurt", Quantity::Pieces(1));
+    let added = LastChange::Added(line(8, "lemon", Quantity::Pieces(2)));
+    let removed = line(2, "yoghurt-berry", Quantity::Pieces(1));
     let removed = LastChange::Removed { sku: removed.sku, quantity: removed.quantity, price: removed.price };
     let notices = |notices: &[Notice], page| CartView { notices: notices.into(), ..view(page) };
     let asked_blind = Question { options: vec![], ..put_in() };
@@ -256,11 +285,7 @@ fn a_touch_becomes_the_press_that_its_button_stands_for() {
             (Page::Ask(put_in()), "something-else", Press::SomethingElse { question: 41 }),
             (Page::Ask(taken_out()), "not-mine", Press::NotMine { question: 42 }),
             (Page::Browse(put_in()), "back", Press::Back),
-            (
-                Page::Browse(put_in()),
-                "tile-Alpro-Fresh-Soy-Milk",
-                Press::Pick { question: 41, sku: Sku::new("Alpro-Fresh-Soy-Milk") },
-            ),
+            (Page::Browse(put_in()), "tile-milk-light", Press::Pick { question: 41, sku: Sku::new("milk-light") }),
             (Page::Checkout, "back", Press::Back),
             (Page::Checkout, "pay", Press::Pay),
             (Page::Paying, "call-staff", Press::CallStaff),
@@ -318,13 +343,16 @@ fn the_language_changes_while_the_page_is_open_and_changes_back() {
 #[test]
 fn the_shelf_can_be_narrowed_to_a_group_and_scrolled_by_letter_and_finger() {
     on_the_window_thread(|| {
-        let (screen, presses) = screen_of(SIZES[1], Language::De, view(Page::Browse(put_in())));
+        let (screen, presses) = screen_of(SIZES[1], Language::De, view(Page::Welcome));
+        let nothing = CartView { lines: vec![], total: Money::eur_cents(0), ..view(Page::Browse(put_in())) };
+        screen.screen().handle().show(nothing, long_catalog());
         let tiles = |screen: &HeadlessScreen| {
             let targets = screen.targets().into_iter();
             targets.filter(|target| target.name.starts_with("tile-")).collect::<Vec<_>>()
         };
         let all = tiles(&screen);
-        assert_eq!(all.len(), catalog().products.len());
+        assert_eq!(all.len(), long_catalog().products.len());
+        screen.snapshot().save(&pictures_folder().join("browse-long-800x480-de.png")).expect("the picture is written");
 
         assert!(!screen.tap_target("letter-Z"), "the letters are so few that they need no scrolling");
         for _ in 0..8 {
@@ -398,7 +426,7 @@ mod panel {
         });
         handle.set_shelf(products.collect());
         handle.set_items(vec![
-            PanelItem { id: 7, sku: Some(Sku::new("Aubergine")), name: "Aubergine".into() },
+            PanelItem { id: 7, sku: Some(Sku::new("aubergine")), name: "Aubergine".into() },
             PanelItem { id: 9, sku: None, name: "Telefon".into() },
         ]);
         handle.set_load(Some(Grams(1204.4)));
@@ -411,10 +439,10 @@ mod panel {
     #[test]
     fn a_touch_of_the_panel_becomes_the_action_that_it_stands_for() {
         on_the_window_thread(|| {
-            let drop = |count| PanelAction::Drop { sku: Sku::new("Alpro-Fresh-Soy-Milk"), count };
+            let drop = |count| PanelAction::Drop { sku: Sku::new("apple-verdo"), count };
             for (touches, actions) in [
-                (vec!["shelf-Alpro-Fresh-Soy-Milk"], vec![drop(1)]),
-                (vec!["count-3", "shelf-Alpro-Fresh-Soy-Milk"], vec![drop(3)]),
+                (vec!["shelf-apple-verdo"], vec![drop(1)]),
+                (vec!["count-3", "shelf-apple-verdo"], vec![drop(3)]),
                 (vec!["take-out-1"], vec![PanelAction::TakeOut { item: 9 }]),
                 (vec!["bump", "lean", "roll"], vec![PanelAction::Bump, PanelAction::Lean, PanelAction::Roll]),
                 (vec!["cover", "cover"], vec![PanelAction::CoverCamera(true), PanelAction::CoverCamera(false)]),
@@ -438,7 +466,7 @@ mod panel {
     fn beside_a_webcam_the_panel_sets_what_the_scale_feels() {
         on_the_window_thread(|| {
             let (panel, heard) = panel(PanelMode::Webcam);
-            assert!(!panel.tap_target("shelf-Alpro-Fresh-Soy-Milk"), "there is no shelf beside a webcam");
+            assert!(!panel.tap_target("shelf-apple-verdo"), "there is no shelf beside a webcam");
             for touch in ["lighter", "heavier", "heavier", "slider", "heavier"] {
                 assert!(panel.tap_target(touch), "{touch} is not on the panel");
             }

@@ -1,5 +1,6 @@
 //! What the cart relies on when it talks to a store: every case against a real server on a loopback port.
 #![cfg(feature = "store")]
+#![allow(clippy::disallowed_methods, reason = "two programs can only wait for each other by the clock")]
 
 use dashcart::adapters::http_store::HttpStore;
 use dashcart::domain::catalog::{Catalog, Price};
@@ -12,6 +13,7 @@ use reqwest::blocking::{Client, Response};
 use rusqlite::Connection;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -245,20 +247,20 @@ fn while_the_books_are_held_up_a_repeat_is_told_to_wait_and_nothing_is_lost() {
     };
     let other = Connection::open(&database).expect("the books open");
     other.execute_batch("BEGIN IMMEDIATE").expect("the books are held");
-    std::thread::scope(|scope| {
-        let first = scope.spawn(post);
-        std::thread::sleep(Duration::from_millis(800));
-        let second = post();
-        assert_eq!(second.headers()["retry-after"], "1");
-        let (status, kind, _) = problem(second, "the second post");
-        assert_eq!((status, kind.as_str()), (409, "in-progress"));
-        let client = client_of(&store.url());
-        assert!(matches!(client.post_trip(&sent), Err(StoreError::Unreachable { .. })), "409 is no refusal");
-        let first = first.join().expect("a thread ends");
-        assert_eq!(first.headers()["retry-after"], "1");
-        let (status, kind, _) = problem(first, "the first post");
-        assert_eq!((status, kind.as_str()), (503, "busy"));
+    let mut told: Vec<(u16, String)> = std::thread::scope(|scope| {
+        // Whichever comes first waits for the books, the other one for it.
+        let posts = [scope.spawn(post), scope.spawn(post)];
+        let cart = client_of(&store.url()).post_trip(&sent);
+        assert!(matches!(cart, Err(StoreError::Unreachable { .. })), "an unknown outcome is no refusal: {cart:?}");
+        let answers = posts.map(|post| post.join().expect("a thread ends"));
+        assert!(answers.iter().all(|answer| answer.headers()["retry-after"] == "1"), "{answers:?}");
+        answers.map(|answer| problem(answer, "held up")).map(|(status, kind, _)| (status, kind)).into()
     });
+    told.sort();
+    told.dedup();
+    assert!(told.contains(&(409, "in-progress".into())), "{told:?}");
+    assert!(told.iter().all(|(_, kind)| kind == "in-progress" || kind == "busy"), "{told:?}");
+    assert_eq!(count(&database, "trips"), 0);
     other.execute_batch("ROLLBACK").expect("the books are free");
     assert_eq!(client_of(&store.url()).post_trip(&sent).expect("is booked now").number, 1);
 }
@@ -409,18 +411,72 @@ fn every_error_is_a_problem_that_says_what_to_do() {
 }
 
 #[test]
+fn who_stalls_is_sent_away_and_keeps_nobody_out_for_long() {
+    let deadline = Duration::from_secs(4);
+    let store = serve(StoreConfig { deadline, ..StoreConfig::on_loopback(grocery()) }).expect("starts");
+    let half = "POST /v1/trips HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n\
+                idempotency-key: k\r\ncontent-length: 99\r\n\r\n{";
+    let mut stalling: Vec<TcpStream> = (0..64)
+        .map(|_| {
+            let mut stream = TcpStream::connect(store.address()).expect("connects");
+            stream.write_all(half.as_bytes()).expect("sends");
+            stream
+        })
+        .collect();
+    let healthz = || reqwest::blocking::get(format!("{}/healthz", store.url())).expect("answers");
+    // The store may still be reading the heads of the 64.
+    let busy = (0..1000).map(|_| healthz()).find(|response| response.status().as_u16() != 200).expect("is full");
+    assert_eq!(busy.headers()["retry-after"], "1");
+    let (status, kind, _) = problem(busy, "the 65th");
+    assert_eq!((status, kind.as_str()), (503, "busy"));
+
+    let mut answer = Vec::new();
+    let mut part = [0; 2048];
+    while !String::from_utf8_lossy(&answer).contains("timed-out") {
+        let read = stalling[0].read(&mut part).expect("an answer");
+        assert!(read > 0, "only {:?} came", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..read]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 503"), "{:?}", String::from_utf8_lossy(&answer));
+    drop(stalling);
+    assert_eq!(healthz().status().as_u16(), 200);
+}
+
+/// The blocks of JSON in the description of the API.
+fn examples() -> Vec<Value> {
+    let description = include_str!("../docs/store-api.md");
+    let blocks = description.split("```json\n").skip(1).map(|rest| rest.split("```").next().expect("a block"));
+    blocks.map(|block| serde_json::from_str(block).unwrap_or_else(|error| panic!("{error}: {block}"))).collect()
+}
+
+#[test]
+fn the_examples_in_the_description_of_the_api_are_what_happens() {
+    let store = serve(StoreConfig::on_loopback(grocery())).expect("starts");
+    let [sent, receipt, refusal] = examples().try_into().expect("three examples");
+    let post = |body: &Value| {
+        let key = body["key"].as_str().expect("a key").to_owned();
+        let request = Client::new().post(format!("{}/v1/trips", store.url())).header("idempotency-key", key);
+        request.header("x-request-id", "c7-1").json(body).send().expect("answers").json::<Value>().expect("JSON")
+    };
+    let mut answer = post(&sent);
+    for changing in ["booked_at", "url"] {
+        assert!(answer[changing].is_string(), "{answer}");
+        answer[changing] = receipt[changing].clone();
+    }
+    assert_eq!(answer, receipt);
+    let mut other_total = sent.clone();
+    other_total["key"] = "another".into();
+    other_total["shown_total"]["minor"] = 399.into();
+    assert_eq!(post(&other_total), refusal);
+}
+
+#[test]
 fn a_receipt_can_be_read_in_german_and_english() {
     let catalog = grocery();
     let store = serve(StoreConfig::on_loopback(catalog.clone())).expect("starts");
     let mut sent = order(&catalog, "read-me", basket_of_the_week());
     sent.cart = "<script>alert(1)</script>".into();
     let receipt = client_of(&store.url()).post_trip(&sent).expect("is booked");
-    if let Some(path) = std::env::var_os("DASHCART_KEEP_PAGES") {
-        let page = reqwest::blocking::get(&receipt.url).expect("answers").text().expect("text");
-        std::fs::write(Path::new(&path).join("receipt.html"), page).expect("writes");
-        let page = reqwest::blocking::get(format!("{}/?lang=en", store.url())).expect("answers").text().expect("text");
-        std::fs::write(Path::new(&path).join("index.html"), page).expect("writes");
-    }
     for (query, accept, words) in [
         (
             "",

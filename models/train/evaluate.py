@@ -3,6 +3,7 @@
 
 Example, from the root of the project:
   python models/train/evaluate.py --data ../shared/data --model models/dashcart.tflite
+  python models/train/evaluate.py --renders /tmp/renders   (their products join the gallery; a fifth of them is the test)
 """
 
 import argparse
@@ -67,10 +68,17 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ (default: %(default)s)")
     p.add_argument("--model", type=pathlib.Path, default=pathlib.Path("models/dashcart.tflite"), help="(default: %(default)s)")
+    p.add_argument("--renders", type=pathlib.Path, help="folder <sku>/<nnn>.png of renders")
     p.add_argument("--threads", type=int, default=2)
     s = p.parse_args()
     train, val = pictures.load_split(s.data, "train"), pictures.load_split(s.data, "val")
-    evaluate_file(s.model, {"val": val}, train, s.threads)
+    sets = {"val": val}
+    if s.renders:
+        renders = pictures.load_renders(s.renders)
+        kept, held = pictures.split_folds(renders, 0)
+        sets["held-out renders"] = pictures.joined(train.part([]), renders.part(held))
+        train = pictures.joined(train, renders.part(kept))
+    evaluate_file(s.model, sets, train, s.threads)
 
 
 if __name__ == "__main__":

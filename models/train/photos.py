@@ -13,17 +13,22 @@ cv2.setNumThreads(1)
 
 
 class Photos:
-    """Pictures with the number of their product; `names` and `coarse` describe the products."""
+    """Pictures with the number of their product; `names` and `coarse` describe the products.
 
-    def __init__(self, images, labels, names, coarse):
-        self.images, self.labels, self.names, self.coarse = images, np.asarray(labels), names, coarse
+    `least` is the smallest share of each picture that training may cut out.
+    """
+
+    def __init__(self, images, labels, names, coarse, least=0.35):
+        self.images, self.labels, self.names, self.coarse = images, np.asarray(labels, int), names, coarse
+        self.least = np.broadcast_to(least, len(images))
 
     def __len__(self):
         return len(self.images)
 
     def part(self, which):
         """The pictures at these positions."""
-        return Photos([self.images[i] for i in which], self.labels[which], self.names, self.coarse)
+        which = np.asarray(which, int)
+        return Photos([self.images[i] for i in which], self.labels[which], self.names, self.coarse, self.least[which])
 
 
 def read(path):
@@ -58,7 +63,8 @@ def load_renders(folder):
         for path in sorted(sku.glob("*.png")):
             images.append(read(path))
             labels.append(label)
-    return Photos(images, labels, [p.name for p in folders], np.arange(len(folders)))
+    # Renders are crops already, tight ones: little of them may be cut off.
+    return Photos(images, labels, [p.name for p in folders], np.arange(len(folders)), 0.65)
 
 
 def joined(photos, renders):
@@ -69,7 +75,17 @@ def joined(photos, renders):
         np.concatenate([photos.labels, renders.labels + shift]),
         photos.names + renders.names,
         np.concatenate([photos.coarse, renders.coarse + coarse]),
+        np.concatenate([photos.least, renders.least]),
     )
+
+
+def split_folds(photos, fold, folds=5):
+    """Positions kept and held out: of each product, one run of neighbouring photos is held out."""
+    held = np.zeros(len(photos), bool)
+    for product in range(len(photos.names)):
+        own = np.flatnonzero(photos.labels == product)
+        held[np.array_split(own, folds)[fold]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def whole(image, side):
@@ -77,10 +93,10 @@ def whole(image, side):
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
 
 
-def varied(image, side, rng):
+def varied(image, side, rng, least=0.35):
     """A random crop, turn, flip and light, kept mild in colour: fruit differ by little else."""
     height, width = image.shape[:2]
-    share, aspect = rng.uniform(0.35, 1.0), np.exp(rng.uniform(-0.25, 0.25))
+    share, aspect = rng.uniform(least, 1.0), np.exp(rng.uniform(-0.25, 0.25))
     w, h = min(1, np.sqrt(share * aspect)) * width, min(1, np.sqrt(share / aspect)) * height
     x, y = rng.uniform(0, width - w) + w / 2, rng.uniform(0, height - h) + h / 2
     turn = np.deg2rad(rng.normal(0, 10)) if rng.random() < 0.7 else 0.0
@@ -133,7 +149,7 @@ class Batches:
         products = len(self.photos.names)
         while not self.stop:
             picked = self._next()
-            images = [varied(self.photos.images[i], self.side, rng) for i in picked]
+            images = [varied(self.photos.images[i], self.side, rng, self.photos.least[i]) for i in picked]
             labels = np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
             mixed = np.stack(images)
             for i in range(len(images)):

@@ -177,15 +177,6 @@ def evaluate(name, embed, sets, train_x, train):
         say(f"{name}: {what}: {gallery.text(gallery.scores(entries, embed_all(embed, x), photos.labels, train.coarse), len(photos))}")
 
 
-def split_folds(photos, fold, folds=5):
-    """Positions kept and held out: of each product, one run of neighbouring photos is held out."""
-    held = np.zeros(len(photos), bool)
-    for product in range(len(photos.names)):
-        own = np.flatnonzero(photos.labels == product)
-        held[np.array_split(own, folds)[fold]] = True
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
 def save(path, net, head):
     np.savez(path, head=head.numpy(), **net.state())
 
@@ -198,7 +189,7 @@ def main():
     train, val = pictures.load_split(s.data, "train"), pictures.load_split(s.data, "val")
     sets = {"val": val}
     if s.hold_out is not None:
-        kept, held = split_folds(train, s.hold_out)
+        kept, held = pictures.split_folds(train, s.hold_out)
         sets["held out"] = train.part(held)
         train = train.part(kept)
     say(f"{len(train)} training photos of {len(train.names)} products, " + ", ".join(f"{len(v)} {k}" for k, v in sets.items()))
@@ -223,10 +214,9 @@ def main():
 
     if s.renders:
         renders = pictures.load_renders(s.renders)
-        kept, held = split_folds(renders, 0)
+        kept, held = pictures.split_folds(renders, 0)
         shift = len(train.names)
-        both = pictures.joined(train, renders.part(kept))
-        held_renders = pictures.Photos(renders.part(held).images, renders.labels[held] + shift, both.names, both.coarse)
+        both, held_renders = pictures.joined(train, renders.part(kept)), pictures.joined(train.part([]), renders.part(held))
         say(f"{len(renders)} renders of {len(renders.names)} products, {len(held)} of them held out")
         if head.shape[1] == shift:
             out = embed_all(lambda x: net.normalised(x, False), features(renders.part(kept), stem, s.train_side))

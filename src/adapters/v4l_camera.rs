@@ -10,7 +10,7 @@ use std::io::{Error, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-use v4l::buffer::{Flags, Type};
+use v4l::buffer::{Flags, Metadata, Type};
 use v4l::device::Handle;
 use v4l::format::{Colorspace, Quantization};
 use v4l::io::mmap::Stream;
@@ -25,6 +25,8 @@ const HEIGHT: u32 = 480;
 const BUFFERS: u32 = 4;
 const PATIENCE_MILLIS: u64 = 2000;
 const REOPEN_MILLIS: u64 = 1000;
+/// When all buffers are full the driver keeps the old pictures; one that is older than this is passed over.
+const STALE_MILLIS: u64 = 100;
 
 mod errno {
     pub const ENOENT: i32 = 2;
@@ -44,6 +46,7 @@ pub struct V4lCamera {
     running: Option<Running>,
     last_attempt: Stamp,
     last_sequence: Option<u32>,
+    capture: CaptureTime,
     dropped: u64,
     damaged: u64,
     scratch: Vec<u8>,
@@ -73,6 +76,7 @@ impl V4lCamera {
             running,
             last_attempt,
             last_sequence: None,
+            capture: CaptureTime::default(),
             dropped: 0,
             damaged: 0,
             scratch: Vec::new(),
@@ -101,6 +105,7 @@ impl V4lCamera {
         }
         self.last_attempt = (self.clock)();
         self.last_sequence = None;
+        self.capture = CaptureTime::default();
         Running::open(&self.device).map_err(|error| match error {
             CameraError::Lost { .. } => error,
             other => CameraError::Lost { reason: other.to_string() },
@@ -111,6 +116,7 @@ impl V4lCamera {
     fn fetch(&mut self, running: &mut Running, frame: &mut Frame) -> Result<(), CameraError> {
         let began = (self.clock)();
         let mut flaw = None;
+        let mut passed_over_stale = false;
         loop {
             let waited = (self.clock)().millis_since(began);
             if waited >= PATIENCE_MILLIS {
@@ -121,10 +127,15 @@ impl V4lCamera {
             running.started = true;
             let handle = Arc::clone(&running.handle);
             let (bytes, facts) = running.stream.next().map_err(|error| lost(&self.device, &error))?;
+            let now = (self.clock)();
+            let at = self.capture.stamp(now, driver_micros(facts));
             if ready(&handle) {
                 continue;
             }
-            let at = (self.clock)();
+            if !passed_over_stale && now.millis_since(at) > STALE_MILLIS {
+                passed_over_stale = true;
+                continue;
+            }
             self.dropped += gap(self.last_sequence.replace(facts.sequence), facts.sequence);
             let bytes = &bytes[..(facts.bytesused as usize).min(bytes.len())];
             let decoded = if facts.flags.contains(Flags::ERROR) {
@@ -226,6 +237,32 @@ impl Running {
             tracing::warn!("the camera's driver refused to be closed");
         }
     }
+}
+
+/// Turns the driver's time of a picture into the cart's.
+///
+/// Both clocks run alike and differ by a constant. A picture is fetched after it was taken, never before, so the smallest
+/// difference seen is the nearest to that constant: pictures that lay waiting keep the time at which they were taken.
+#[derive(Debug, Default)]
+struct CaptureTime {
+    smallest_difference: Option<i64>,
+}
+
+impl CaptureTime {
+    /// The cart's time of a picture fetched `now`; without a time of the driver that is all there is.
+    fn stamp(&mut self, now: Stamp, driver_micros: Option<i64>) -> Stamp {
+        let Some(taken) = driver_micros else { return now };
+        let difference = (now.0 as i64).saturating_sub(taken);
+        let smallest = self.smallest_difference.map_or(difference, |smallest| smallest.min(difference));
+        self.smallest_difference = Some(smallest);
+        Stamp(taken.saturating_add(smallest).max(0) as u64)
+    }
+}
+
+/// The driver's time of a picture, where it is by the steady clock.
+fn driver_micros(facts: &Metadata) -> Option<i64> {
+    let steady = facts.flags & Flags::TIMESTAMP_MASK == Flags::TIMESTAMP_MONOTONIC;
+    steady.then(|| facts.timestamp.sec * 1_000_000 + facts.timestamp.usec)
 }
 
 /// Whether another picture waits already.
@@ -398,6 +435,20 @@ mod tests {
             (Some(7), 7, 0),
         ] {
             assert_eq!(gap(before, now), wanted, "{before:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_lay_waiting_keeps_the_time_at_which_it_was_taken() {
+        let mut capture = CaptureTime::default();
+        for (now, taken, wanted) in [
+            (5_000, Some(101_000), 5_000),
+            (40_000, Some(134_000), 38_000),
+            (71_000, Some(167_500), 71_000),
+            (400_000, Some(200_500), 104_000),
+            (500_000, None, 500_000),
+        ] {
+            assert_eq!(capture.stamp(Stamp(now), taken), Stamp(wanted), "{now} {taken:?}");
         }
     }
 

@@ -46,6 +46,7 @@ pub fn present(view: &CartView, catalog: &Catalog, language: Language) -> Screen
         footnote: view.notices.contains(&Notice::DemoWeighing).then(|| {
             words.say("Vorführung: Die Waage ist nicht geeicht.", "Demonstration: scale not legal for trade.")
         }),
+        paused: view.notices.iter().any(|notice| matches!(notice, Notice::ScaleFault(_))),
         settling: view.notices.contains(&Notice::Settling),
         staff_called: view.notices.contains(&Notice::StaffCalled),
     }
@@ -132,7 +133,7 @@ impl Presenter<'_> {
                 sku: None,
                 headline: self.say("Gemerkt", "Noted"),
                 name: self.say("Ihre eigene Sache", "Your own thing"),
-                quantity: String::new(),
+                quantity: self.say("wird nicht berechnet", "not charged"),
                 price: String::new(),
             },
         }

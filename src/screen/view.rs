@@ -22,6 +22,8 @@ pub struct ScreenView {
     pub notices: Vec<Banner>,
     /// A message of lasting kind for the foot of the page.
     pub footnote: Option<String>,
+    /// Whether nothing can be put in for now.
+    pub paused: bool,
     /// Whether the load moves right now.
     pub settling: bool,
     /// Whether a member of staff is on the way.

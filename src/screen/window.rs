@@ -290,6 +290,7 @@ impl State {
             ui_view.set_notices(models::model(next.notices.iter().take(room).map(models::notice).collect()));
         }
         ui_view.set_footnote(next.footnote.as_deref().unwrap_or_default().into());
+        ui_view.set_paused(next.paused);
         ui_view.set_settling(next.settling);
         ui_view.set_staff_called(next.staff_called);
         if anew || last.as_ref().is_none_or(|last| last.page != next.page) {

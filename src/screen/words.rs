@@ -54,6 +54,7 @@ words! {
         empty_text: "Legen Sie etwas hinein. Scannen ist nicht nötig.", "Put something in. No scanning needed.";
         ready: "Bereit für den nächsten Artikel", "Ready for the next item";
         weighing: "Wird gewogen …", "Weighing …";
+        paused: "Bitte gerade nichts bewegen", "Please move nothing for now";
         to_checkout: "Zur Kasse", "Check out";
         call_staff: "Hilfe rufen", "Call staff";
         staff_done: "Hilfe kommt · Erledigt", "Help is coming · Done";

@@ -57,6 +57,8 @@ pub struct StoreConfig {
     pub gallery: Option<Vec<u8>>,
     /// Pictures of the products.
     pub pictures: Pictures,
+    /// How long one request may take, its body included.
+    pub deadline: Duration,
 }
 
 impl StoreConfig {
@@ -70,6 +72,7 @@ impl StoreConfig {
             catalog,
             gallery: None,
             pictures: Box::new(|_| None),
+            deadline: Duration::from_secs(10),
         }
     }
 }
@@ -145,7 +148,8 @@ pub fn serve(config: StoreConfig) -> Result<RunningStore, StoreStartError> {
         .enable_all()
         .build()
         .map_err(StoreStartError::Thread)?;
-    let router = routes::router(Arc::new(routes::Shop::new(config, address, database)));
+    let deadline = config.deadline;
+    let router = routes::router(Arc::new(routes::Shop::new(config, address, database)), deadline);
 
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new()

@@ -95,7 +95,8 @@ td+td,th+th{padding-left:14px}
 .empty{padding:24px 0;text-align:center;color:#51605a}
 footer{margin-top:20px;text-align:center;font-size:14px;color:#51605a}
 a{color:#0b6b45}
-footer a{display:inline-block;padding:12px}
+footer a,td a{display:inline-block;padding:12px}
+td a{margin:-12px}
 @media print{body{background:#fff;padding:0}main{box-shadow:none;max-width:none}footer a{display:none}}
 ";
 

@@ -14,7 +14,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 #[derive(Debug, Clone)]
 pub struct Problem {
     kind: ProblemKind,
-    body: ProblemBody,
+    body: Box<ProblemBody>,
 }
 
 impl Problem {
@@ -30,7 +30,7 @@ impl Problem {
             store_total_minor: None,
             current_catalog_version: None,
         };
-        Problem { kind, body }
+        Problem { kind, body: Box::new(body) }
     }
 
     /// The same problem naming the request it belongs to.

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Shows at most so many trips on the index page.
 const NEWEST_TRIPS: u32 = 20;
@@ -96,8 +97,8 @@ impl Drop for Claim {
     }
 }
 
-/// The addresses of the store.
-pub fn router(shop: Arc<Shop>) -> Router {
+/// The addresses of the store, each request to which may take until `deadline`.
+pub fn router(shop: Arc<Shop>, deadline: Duration) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/healthz", get(healthz))
@@ -113,7 +114,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .fallback(|| async { Problem::new(ProblemKind::NotFound, "docs/store-api.md names every address of a store") })
         .layer(DefaultBodyLimit::max(LARGEST_ORDER_BYTES))
         .with_state(shop)
-        .layer(middleware::from_fn_with_state(Arc::new(Watch::new()), watch))
+        .layer(middleware::from_fn_with_state(Arc::new(Watch::new(deadline)), watch))
 }
 
 async fn healthz(State(shop): State<Arc<Shop>>) -> Result<&'static str, Problem> {

@@ -13,22 +13,27 @@ use tokio::sync::Semaphore;
 
 /// How many requests are worked on at once; one more is sent away.
 const PLACES: usize = 64;
-/// How long a request may take, its body included.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Gives requests their names and places.
 #[derive(Debug)]
 pub struct Watch {
     places: Arc<Semaphore>,
+    deadline: Duration,
     opened_seconds: u64,
     counted: AtomicU64,
 }
 
 impl Watch {
-    /// A watch whose names differ from those of earlier runs.
-    pub fn new() -> Watch {
+    /// A watch that gives each request so long, and names that differ from those of earlier runs.
+    #[allow(clippy::disallowed_methods, reason = "names of requests must differ from those of an earlier run")]
+    pub fn new(deadline: Duration) -> Watch {
         let opened = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Watch { places: Arc::new(Semaphore::new(PLACES)), opened_seconds: opened.as_secs(), counted: AtomicU64::new(0) }
+        Watch {
+            places: Arc::new(Semaphore::new(PLACES)),
+            deadline,
+            opened_seconds: opened.as_secs(),
+            counted: AtomicU64::new(0),
+        }
     }
 
     /// The client's own name of the request where it is a sensible one, otherwise a new one.
@@ -42,6 +47,7 @@ impl Watch {
 }
 
 /// Passes a request on, and names, limits, times and logs it.
+#[allow(clippy::disallowed_methods, reason = "the time taken is only logged")]
 pub async fn watch(State(watch): State<Arc<Watch>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let name = watch.name(&request);
@@ -50,7 +56,7 @@ pub async fn watch(State(watch): State<Arc<Watch>>, request: Request, next: Next
         Err(_) => {
             Problem::new(ProblemKind::Busy, format!("{PLACES} requests are under way: try again")).into_response()
         }
-        Ok(_place) => match tokio::time::timeout(DEADLINE, next.run(request)).await {
+        Ok(_place) => match tokio::time::timeout(watch.deadline, next.run(request)).await {
             Ok(response) => response,
             Err(_) => {
                 let detail = "no answer in time: the trip may or may not be booked, so send the same request again";

@@ -111,7 +111,7 @@ fn the_last_change_says_what_came_in_or_went_out_and_marks_its_line() {
     for (change, kind, text, fresh) in [
         (added, ChangeKind::Added, "Hinzugefügt|Seife|2 Stück|2,38 €", [true, false]),
         (removed, ChangeKind::Removed, "Herausgenommen|Seife|1 Stück|−1,19 €", [false, false]),
-        (LastChange::OwnThing, ChangeKind::OwnThing, "Gemerkt|Ihre eigene Sache||", [false, false]),
+        (LastChange::OwnThing, ChangeKind::OwnThing, "Gemerkt|Ihre eigene Sache|wird nicht berechnet|", [false, false]),
     ] {
         let shown = shown(&CartView { last_change: Some(change), ..view(Page::Shopping) }, Language::De);
         let card = shown.change.expect("there was a change");
@@ -177,6 +177,7 @@ fn each_notice_is_a_banner_or_has_its_own_place() {
         let german = shown(&CartView { notices: vec![notice], ..view(Page::Shopping) }, Language::De);
         let english = shown(&CartView { notices: vec![notice], ..view(Page::Shopping) }, Language::En);
         assert_eq!(german.notices.first().map(|banner| banner.trouble), trouble, "{notice:?}");
+        assert_eq!(german.paused, matches!(notice, ScaleFault(_)));
         assert_eq!(german.settling, notice == Settling);
         assert_eq!(german.footnote.is_some(), notice == DemoWeighing);
         assert_eq!(german.staff_called, notice == StaffCalled);
