@@ -126,6 +126,7 @@ impl<C: OutputPin, D: InputPin, T: DelayNs, N: FnMut() -> Stamp> LoadCell<C, D, 
         if std::mem::take(&mut self.was_missing) {
             // Whatever was unplugged, the converter has to settle again.
             self.hx711.reset().map_err(gap)?;
+            self.last_conversion = self.hx711.now();
         }
         let began = self.hx711.now();
         loop {
@@ -335,8 +336,9 @@ mod tests {
         assert!(matches!(missing, Err(ScaleError::Missing { .. })), "{missing:?}");
         assert!((38..=40).contains(&gaps), "{gaps} gaps of 25 ms in the first second");
 
-        // The same silence again, and then the scale comes back: it is reset and settles before it counts.
-        let steps = [silence(4000 - script.left()), reset(), (0..5).flat_map(|_| ready(84_107)).collect()].concat();
+        // The same silence again, and then the scale comes back: it is reset, takes its time, and settles before it counts.
+        let comes_back = [reset(), silence(30), (0..5).flat_map(|_| ready(84_107)).collect()].concat();
+        let steps = [silence(4000 - script.left()), comes_back].concat();
         let (mut cell, script) = settled_cell(Some(calibration()), steps);
         let is_gap = |sample: &Result<WeightSample, ScaleError>| matches!(sample, Err(ScaleError::Gap { .. }));
         let samples: Vec<_> = (0..gaps + 6).map(|_| cell.next_sample()).collect();
