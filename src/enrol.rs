@@ -254,8 +254,11 @@ fn best_groups(seen: &[Seen]) -> usize {
     best.1
 }
 
+/// A product's held-out embeddings, and the entries made from its others.
+type Fold<'a> = (Vec<&'a Vec<f32>>, Vec<Vec<f32>>);
+
 fn held_out_right(seen: &[Seen], groups: usize, fold: usize) -> usize {
-    let parts: Vec<(Vec<&Vec<f32>>, Vec<Vec<f32>>)> = seen
+    let parts: Vec<Fold> = seen
         .iter()
         .map(|product| {
             let count = product.embeddings.len();
@@ -378,7 +381,7 @@ mod tests {
     fn photo(path: &Path, colour: [u8; 3], bright: u32) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let stripes = |x: u32, y: u32| {
-            let lit = (x / 2 + y / 2) % 2 == 0 && x * 10 < bright * 64;
+            let lit = (x / 2 + y / 2).is_multiple_of(2) && x * 10 < bright * 64;
             image::Rgb(if lit { colour } else { colour.map(|channel| channel / 3) })
         };
         image::RgbImage::from_fn(64, 64, stripes).save(path).unwrap();

@@ -127,7 +127,7 @@ pub fn evaluate(options: &EvalOptions, embedder: &mut dyn Embedder) -> Result<Ev
         }
     }
     let all = shares(results.iter());
-    let mut groups: BTreeMap<String, Vec<&(&str, Option<usize>, bool)>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<&Answer>> = BTreeMap::new();
     for result in results.iter().filter(|result| !result.0.is_empty()) {
         groups.entry(result.0.to_owned()).or_default().push(result);
     }
@@ -141,7 +141,10 @@ pub fn evaluate(options: &EvalOptions, embedder: &mut dyn Embedder) -> Result<Ev
     })
 }
 
-fn shares<'a>(results: impl ExactSizeIterator<Item = &'a (&'a str, Option<usize>, bool)>) -> Shares {
+/// The group of one photo, the place of the right product among the first three, and whether the kind was right.
+type Answer<'a> = (&'a str, Option<usize>, bool);
+
+fn shares<'a>(results: impl ExactSizeIterator<Item = &'a Answer<'a>>) -> Shares {
     let n = results.len();
     let (mut first, mut three, mut coarse) = (0, 0, 0);
     for (_, right, of_kind) in results {

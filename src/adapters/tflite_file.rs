@@ -291,7 +291,7 @@ impl Buffer<'_> {
         let sound =
             shape.len() <= MOST_DIMENSIONS && shape.iter().all(|length| (1..=MOST_NUMBERS as i64).contains(length));
         let product = shape.iter().try_fold(1usize, |product, length| product.checked_mul(*length as usize));
-        if !sound || !product.is_some_and(|product| product <= MOST_NUMBERS) {
+        if !sound || product.is_none_or(|product| product > MOST_NUMBERS) {
             return Err(format!("a tensor of shape {shape:?} makes no sense"));
         }
         Ok(shape.into_iter().map(|length| length as usize).collect())
@@ -361,7 +361,7 @@ impl Buffer<'_> {
         let at = self.offset(at)?;
         let count = u32::from_le_bytes(self.array(at)?) as usize;
         let end = count.checked_mul(size).and_then(|bytes| bytes.checked_add(at + 4));
-        if !end.is_some_and(|end| end <= self.bytes.len()) {
+        if end.is_none_or(|end| end > self.bytes.len()) {
             return Err(CUT_SHORT.into());
         }
         Ok(Some((at + 4, count)))

@@ -1,6 +1,6 @@
 //! The touchscreen: a pure view model, and the bridge that puts it into Slint windows.
 //!
-//! [`present`] turns what the cart shows into ready strings in one language; it knows no window. `window` and `headless`
+//! [`present()`] turns what the cart shows into ready strings in one language; it knows no window. `window` and `headless`
 //! (feature `screen`) draw it. Nothing here decides anything about the basket: a touch becomes a
 //! [`crate::domain::cart::Press`] and the cart does the rest.
 
