@@ -44,7 +44,7 @@ def options():
     p.add_argument("--train-side", type=int, default=224, help="input side in stages 1 and 2 (default: %(default)s)")
     p.add_argument("--stem", choices=list(STEMS), default="block2", help="blocks that stay as they are (default: %(default)s)")
     p.add_argument("--epochs", type=int, default=20, help="stage 1 (default: %(default)s)")
-    p.add_argument("--render-epochs", type=int, default=6, help="stage 2 (default: %(default)s)")
+    p.add_argument("--render-epochs", type=int, default=4, help="stage 2 (default: %(default)s)")
     p.add_argument("--quantise-epochs", type=int, default=3, help="stage 3 (default: %(default)s)")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--rate", type=float, default=7e-4, help="top learning rate of stage 1 (default: %(default)s)")
