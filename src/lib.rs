@@ -11,6 +11,9 @@
 //! 8. The store prices it with the same [`domain::pricing`] and returns the receipt.
 
 pub mod adapters;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 #[cfg(feature = "emulator")]
 pub mod emulator;
@@ -20,7 +23,11 @@ pub mod photos;
 pub mod ports;
 pub mod runtime;
 pub mod screen;
+#[cfg(feature = "emulator")]
+pub mod simulation;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "emulator")]
+pub mod trip;
 pub mod vision;
 pub mod wire;

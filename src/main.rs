@@ -1,3 +1,15 @@
-//! Command line -> configuration -> app; nothing else.
+//! Command line -> app; nothing else.
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,dashcart=info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    dashcart::app::run(dashcart::cli::Cli::parse())
+}

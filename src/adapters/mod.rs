@@ -1,6 +1,8 @@
 //! One file for each outside thing: a device, a library, a server, a database. No decision of the cart is made here.
 
 pub mod catalog_cache;
+#[cfg(feature = "emulator")]
+pub mod emulated;
 pub mod engine;
 pub mod http_store;
 pub mod hx711;

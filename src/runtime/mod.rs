@@ -3,6 +3,7 @@
 //! Policies: the newest frame wins and dropped ones are counted by the source; a gap in weights is a fault; what reaches
 //! the ledger or the checkout is never dropped, its sender waits.
 
+pub mod camera;
 pub mod cart;
 pub mod checkout;
 pub mod recorder;

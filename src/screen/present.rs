@@ -67,7 +67,7 @@ impl Presenter<'_> {
 
     fn name(&self, sku: &Sku) -> String {
         let product = self.catalog.product(sku);
-        product.map_or_else(|| sku.to_string(), |product| product.names.in_language(self.language).to_owned())
+        product.map_or_else(|| sku.to_string(), |product| format::name(product.names.in_language(self.language)))
     }
 
     fn page(&self, view: &CartView) -> PageView {
@@ -235,7 +235,7 @@ impl Presenter<'_> {
     fn tile(&self, product: &Product) -> Tile {
         Tile {
             sku: product.sku.clone(),
-            name: product.names.in_language(self.language).to_owned(),
+            name: format::name(product.names.in_language(self.language)),
             price: format::price(product.price, self.language),
             group: product.group.clone(),
         }

@@ -78,6 +78,11 @@ impl Sight {
         self.recogniser.replace_gallery(gallery)
     }
 
+    /// Whether something moves in view.
+    pub fn is_moving(&self) -> bool {
+        self.finder.is_moving()
+    }
+
     /// Forgets every picture, after a gap in which pictures were lost.
     pub fn forget(&mut self) {
         self.finder.forget();

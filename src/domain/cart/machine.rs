@@ -352,6 +352,10 @@ impl Cart {
 
     fn sighted(&mut self, sighting: Sighting, now: Stamp, outputs: &mut Vec<CartOutput>) {
         self.view_moving_since = None;
+        if sighting.appeared.is_empty() && sighting.vanished.is_empty() {
+            // Something passed through the view and left it as it was: no evidence for any change of the load.
+            return;
+        }
         for pending in &mut self.pending {
             if pending.evidence.sighting.is_none() && covers(&sighting, &pending.evidence.change) {
                 pending.evidence.sighting = Some(sighting.clone());

@@ -1,0 +1,507 @@
+//! A scripted trip without a window: the same loops, the same screen drawn in memory and touched, a real store.
+//!
+//! The shopper of the script knows what it holds in its hand; the cart is told nothing but pixels and readings.
+
+use super::Failure;
+use super::emulate::Stage;
+use super::running::RunningCart;
+use crate::cli::EmulateArgs;
+use crate::domain::basket::{LedgerEntry, Movement};
+use crate::domain::cart::{Cart, CartInput, CartOutput, CartView, JournalEntry, Page, Question, Sound};
+use crate::domain::catalog::{Catalog, Language};
+use crate::domain::checkout::Receipt;
+use crate::domain::pricing::Quantity;
+use crate::domain::units::{Sku, Stamp};
+use crate::ports::Store;
+use crate::runtime::cart::Audience;
+use crate::screen::headless::HeadlessScreen;
+use crate::emulator::world::ScaleState;
+use crate::trip::{Deed, Trip};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// The trip that is played when none is named.
+const DEMONSTRATION: &str = include_str!("../../trips/demo.trip");
+/// How long the shopper waits for the cart before giving up on a deed.
+const PATIENCE_MS: u64 = 12_000;
+
+/// What the player hears from the cart's loop.
+enum Heard {
+    View(Box<CartView>, Arc<Catalog>),
+    Booked(LedgerEntry),
+}
+
+/// Sends what the cart shows and books to the player.
+pub struct Listener(Sender<Heard>);
+
+impl Audience for Listener {
+    fn show(&mut self, view: CartView, catalog: &Arc<Catalog>) {
+        // A player that has left needs no more views.
+        let _ = self.0.send(Heard::View(Box::new(view), catalog.clone()));
+    }
+
+    fn play(&mut self, _sound: Sound) {}
+
+    fn handled(&mut self, _input: &CartInput, outputs: &[CartOutput], _cart: &Cart) {
+        for output in outputs {
+            if let CartOutput::Journal(JournalEntry::Booked(entry)) = output {
+                let _ = self.0.send(Heard::Booked(entry.clone()));
+            }
+        }
+    }
+}
+
+/// What a played trip came to.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    put_in: u32,
+    taken_out: u32,
+    questions: u32,
+    lines: usize,
+    total: String,
+    receipt: String,
+    receipt_matches: bool,
+    drop_to_line_ms: Vec<u64>,
+    differences: Vec<String>,
+}
+
+/// Plays the trip of `args` on `stage`.
+///
+/// # Errors
+/// [`Failure`] when it cannot be played to its end, or when the receipt differs from what lies in the cart.
+pub fn play(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
+    let catalog = stage.catalog.clone();
+    let trip = match &args.trip {
+        Some(file) => Trip::read(file, &catalog).map_err(Failure::usage)?,
+        None => Trip::parse("the demonstration", DEMONSTRATION, &catalog).map_err(Failure::usage)?,
+    };
+    let (sender, heard) = channel();
+    let (width, height) = args.screen.size;
+    let pictures = stage.client.clone();
+    let screen = HeadlessScreen::new(width, height, args.screen.language, move |sku| pictures.picture(sku).ok())
+        .map_err(Failure::from_error)?;
+    let cart = stage.start(Box::new(Listener(sender)))?;
+    let inputs = cart.inputs.clone();
+    screen.screen().on_press(move |press| {
+        // A cart that has stopped is noticed by the player's next wait.
+        let _ = inputs.send(CartInput::Pressed(press));
+    });
+    let mut player = Player {
+        stage,
+        cart,
+        screen,
+        heard,
+        view: None,
+        language: args.screen.language,
+        out: args.out.clone(),
+        quiet: args.json,
+        booked: 0,
+        pictures: 0,
+        hand: None,
+        questions: 0,
+        drop_to_line_ms: Vec::new(),
+    };
+    let outcome = player.shop(&trip);
+    let Player { cart, .. } = player;
+    cart.stop().map_err(Failure::from_error)?;
+    let outcome = outcome?;
+    if args.json {
+        println!("{}", serde_json::to_string(&outcome).map_err(Failure::from_error)?);
+    }
+    if outcome.receipt_matches {
+        Ok(())
+    } else {
+        Err(Failure::Failed(format!("the receipt is not what lies in the cart: {}", outcome.differences.join("; "))))
+    }
+}
+
+/// What the shopper last did, so that a question can be answered truthfully.
+#[derive(Debug, Clone)]
+enum InHand {
+    Goods { sku: Sku },
+    OwnThing,
+}
+
+struct Player {
+    stage: Stage,
+    cart: RunningCart,
+    screen: HeadlessScreen,
+    heard: Receiver<Heard>,
+    view: Option<CartView>,
+    language: Language,
+    out: std::path::PathBuf,
+    quiet: bool,
+    booked: usize,
+    pictures: u32,
+    hand: Option<InHand>,
+    questions: u32,
+    drop_to_line_ms: Vec<u64>,
+}
+
+impl Player {
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            println!("{text}");
+        }
+    }
+
+    fn now(&self) -> Stamp {
+        self.stage.clock.now()
+    }
+
+    fn name(&self, sku: &Sku) -> String {
+        let product = self.stage.catalog.product(sku);
+        product.map_or_else(|| sku.to_string(), |product| product.names.in_language(self.language).to_owned())
+    }
+
+    fn shop(&mut self, trip: &Trip) -> Result<Outcome, Failure> {
+        self.wait_for("the first page", |player| player.view.is_some())?;
+        self.picture("welcome");
+        self.wait_for("the scale to be ready", |player| player.view.as_ref().is_some_and(|view| view.load.is_some()))?;
+        self.tap("start")?;
+        self.wait_for("the shopping page", |player| matches!(player.page(), Some(Page::Shopping)))?;
+        let (mut put_in, mut taken_out) = (0, 0);
+        for (index, (line, deed)) in trip.deeds.iter().enumerate() {
+            match deed {
+                Deed::Put { pieces, .. } => put_in += pieces,
+                Deed::Take { .. } => taken_out += 1,
+                _ => {}
+            }
+            let answered_next = matches!(
+                trip.deeds.get(index + 1).map(|(_, deed)| deed),
+                Some(Deed::Answer | Deed::AnswerWith { .. } | Deed::AnswerOwn)
+            );
+            self.act(deed, answered_next).map_err(|failure| Failure::Failed(format!("line {line} of the trip: {failure}")))?;
+        }
+        let receipt = self.check_out()?;
+        let differences = self.differences(&receipt);
+        self.say(&format!("\nreceipt {} of the store, {}", receipt.number, receipt.url));
+        for line in &receipt.basket.lines {
+            let name = self.name(&line.sku);
+            self.say(&format!("  {:<34} {:>9}  {:>10}", name, line.quantity.to_string(), line.price.to_string()));
+        }
+        self.say(&format!("  {:<34} {:>9}  {:>10}", "total", "", receipt.basket.total.to_string()));
+        let verdict = if differences.is_empty() { "it is what lies in the cart" } else { "IT IS NOT WHAT LIES IN THE CART" };
+        self.say(&format!("{verdict}; pictures of the screen and of the camera are in {}", self.out.display()));
+        Ok(Outcome {
+            put_in,
+            taken_out,
+            questions: self.questions,
+            lines: receipt.basket.lines.len(),
+            total: receipt.basket.total.to_string(),
+            receipt: receipt.url.clone(),
+            receipt_matches: differences.is_empty(),
+            drop_to_line_ms: self.drop_to_line_ms.clone(),
+            differences,
+        })
+    }
+
+    fn act(&mut self, deed: &Deed, answered_next: bool) -> Result<(), Failure> {
+        match deed {
+            Deed::Put { sku, pieces } => {
+                let name = self.name(sku);
+                self.say(&format!("\nputs in {pieces} x {name}"));
+                self.hand = Some(InHand::Goods { sku: sku.clone() });
+                self.stage.put(sku, *pieces)?;
+                self.until_booked(answered_next)
+            }
+            Deed::Take { sku } => {
+                let name = self.name(sku);
+                self.say(&format!("\ntakes out {name}"));
+                self.hand = Some(InHand::Goods { sku: sku.clone() });
+                self.stage.take(sku)?;
+                self.until_booked(answered_next)
+            }
+            Deed::Own(thing) => {
+                self.say(&format!("\nputs in an own thing: {thing:?}"));
+                self.hand = Some(InHand::OwnThing);
+                self.stage.put_own(*thing);
+                self.until_booked(answered_next)
+            }
+            Deed::Answer => self.answer(self.hand.clone()),
+            Deed::AnswerWith { sku } => self.answer(Some(InHand::Goods { sku: sku.clone() })),
+            Deed::AnswerOwn => self.answer(Some(InHand::OwnThing)),
+            Deed::CoverCamera(covered) => {
+                self.say(if *covered { "\nsomething covers the camera" } else { "\nthe camera is free again" });
+                self.stage.cover_camera(*covered);
+                self.pass(1500)
+            }
+            Deed::FreezeScale(frozen) => {
+                self.say(if *frozen { "\nthe scale freezes" } else { "\nthe scale works again" });
+                self.stage.set_scale(if *frozen { ScaleState::Frozen } else { ScaleState::Working });
+                self.pass(3000)?;
+                self.picture("scale");
+                Ok(())
+            }
+            Deed::UnplugScale(unplugged) => {
+                self.say(if *unplugged { "\nthe scale's wire is out" } else { "\nthe scale's wire is in again" });
+                self.stage.set_scale(if *unplugged { ScaleState::Disconnected } else { ScaleState::Working });
+                self.pass(3000)?;
+                self.picture("scale");
+                Ok(())
+            }
+            Deed::Bump => {
+                self.say("\nsomebody bumps into the cart");
+                self.stage.world().bump(self.stage.clock.now());
+                self.pass(3000)
+            }
+            Deed::Lean => {
+                self.say("\nsomebody leans on the cart");
+                self.stage.world().lean(self.stage.clock.now(), 12.0, 1500);
+                self.pass(5000)
+            }
+            Deed::Roll => {
+                self.say("\nthe cart rolls over tiles");
+                self.stage.world().roll(self.stage.clock.now(), 3000);
+                self.pass(6000)
+            }
+            Deed::StopStore(stopped) => {
+                self.say(if *stopped { "\nthe store's server stops" } else { "\nthe store's server is back" });
+                self.stage.stop_store(*stopped)
+            }
+            Deed::Wait { seconds } => self.pass((seconds * 1000.0) as u64),
+        }
+    }
+
+    /// Waits until the cart has booked what was done, or asks; an unexpected question is answered truthfully.
+    fn until_booked(&mut self, answered_next: bool) -> Result<(), Failure> {
+        let before = self.booked;
+        let until = self.now().plus_millis(PATIENCE_MS);
+        while self.booked == before && self.now() < until {
+            self.pump()?;
+            if self.question().is_some() {
+                if answered_next {
+                    return Ok(());
+                }
+                self.answer(self.hand.clone())?;
+            }
+        }
+        if self.booked == before {
+            self.say("  the cart books nothing and asks nothing");
+        }
+        self.pass(400)
+    }
+
+    fn question(&self) -> Option<&Question> {
+        match self.page() {
+            Some(Page::Ask(question)) => Some(question),
+            _ => None,
+        }
+    }
+
+    fn page(&self) -> Option<&Page> {
+        self.view.as_ref().map(|view| &view.page)
+    }
+
+    /// Answers the question on the screen by touching it.
+    fn answer(&mut self, truth: Option<InHand>) -> Result<(), Failure> {
+        self.wait_for("a question", |player| player.question().is_some())?;
+        let Some(question) = self.question().cloned() else { return Ok(()) };
+        self.questions += 1;
+        let names: Vec<String> = question.options.iter().map(|option| self.name(&option.sku)).collect();
+        self.say(&format!("  the cart asks ({}): {}", question.change, names.join(" / ")));
+        self.pass(200)?;
+        self.picture("question");
+        let before = self.booked;
+        match truth {
+            Some(InHand::OwnThing) => {
+                self.say("  the shopper touches: not for sale, mine");
+                self.tap("not-mine")?;
+            }
+            Some(InHand::Goods { sku }) => match question.options.iter().position(|option| option.sku == sku) {
+                Some(index) => {
+                    self.say(&format!("  the shopper touches: {}", self.name(&sku)));
+                    self.tap(&format!("option-{index}"))?;
+                }
+                None => {
+                    self.say(&format!("  the shopper touches: something else, {}", self.name(&sku)));
+                    self.tap("something-else")?;
+                    self.wait_for("the page of all products", |player| matches!(player.page(), Some(Page::Browse(_))))?;
+                    self.picture("browse");
+                    self.tap(&format!("tile-{sku}"))?;
+                }
+            },
+            None => return Err(Failure::Failed("there is a question although nothing was done".to_owned())),
+        }
+        self.wait_for("the answer to be booked", |player| player.booked > before)
+    }
+
+    fn tap(&mut self, target: &str) -> Result<(), Failure> {
+        self.pump()?;
+        if self.screen.tap_target(target) {
+            return Ok(());
+        }
+        // What is below the edge of a scrolled page is brought up as a finger would.
+        let (width, height) = self.stage.screen_size;
+        for _ in 0..40 {
+            let (x, low, high) = (width as f32 / 2.0, height as f32 * 0.8, height as f32 * 0.45);
+            self.screen.drag((x, low), (x, high));
+            self.screen.advance(400);
+            if self.screen.tap_target(target) {
+                return Ok(());
+            }
+        }
+        Err(Failure::Failed(format!("the screen shows nothing to touch named {target}")))
+    }
+
+    fn check_out(&mut self) -> Result<Receipt, Failure> {
+        self.say("\ngoes to the checkout");
+        self.pass(1500)?;
+        while self.question().is_some() {
+            self.answer(self.hand.clone())?;
+        }
+        self.picture("shopping");
+        self.tap("to-checkout")?;
+        self.wait_for("the checkout page", |player| matches!(player.page(), Some(Page::Checkout)))?;
+        self.picture("checkout");
+        self.tap("pay")?;
+        self.wait_for("the receipt", |player| {
+            matches!(player.page(), Some(Page::Receipt(_) | Page::Refused(_)))
+        })?;
+        self.pass(300)?;
+        self.picture("receipt");
+        match self.page() {
+            Some(Page::Receipt(shown)) => {
+                // What counts is what the store has in its books, not what the cart remembers.
+                let key = shown.key.clone();
+                let held = self.stage.client.trip(&key).map_err(Failure::from_error)?;
+                held.ok_or_else(|| Failure::Failed(format!("the store does not know trip {key}")))
+            }
+            Some(Page::Refused(reason)) => Err(Failure::Failed(format!("the store refused: {reason}"))),
+            _ => Err(Failure::Failed("no receipt came".to_owned())),
+        }
+    }
+
+    /// Compares the receipt with the emulated world: pieces exactly, weighed goods as well as the scale can know.
+    fn differences(&self, receipt: &Receipt) -> Vec<String> {
+        let mut sold: BTreeMap<Sku, (u32, f64)> = BTreeMap::new();
+        for line in &receipt.basket.lines {
+            let entry = sold.entry(line.sku.clone()).or_default();
+            match line.quantity {
+                Quantity::Pieces(pieces) => entry.0 += pieces,
+                Quantity::Weighed(grams) => entry.1 += f64::from(grams.0),
+            }
+        }
+        let mut held: BTreeMap<Sku, (u32, f64)> = BTreeMap::new();
+        for (sku, mass) in self.stage.goods_inside() {
+            let entry = held.entry(sku).or_default();
+            entry.0 += 1;
+            entry.1 += mass.0;
+        }
+        let mut differences = Vec::new();
+        for sku in sold.keys().chain(held.keys()).collect::<std::collections::BTreeSet<_>>() {
+            let (sold, held) = (sold.get(sku).copied().unwrap_or_default(), held.get(sku).copied().unwrap_or_default());
+            let by_weight = self.stage.catalog.product(sku).is_some_and(|product| {
+                matches!(product.price, crate::domain::catalog::Price::PerKg(_))
+            });
+            let same = if by_weight {
+                // Each lot is weighed to a few grams; span and creep add some tenths of a percent.
+                (sold.1 - held.1).abs() <= 6.0 * f64::from(held.0.max(1)) + 0.005 * held.1
+            } else {
+                sold.0 == held.0
+            };
+            if !same {
+                let (sold, held) = if by_weight {
+                    (format!("{:.0} g", sold.1), format!("{:.0} g", held.1))
+                } else {
+                    (sold.0.to_string(), held.0.to_string())
+                };
+                differences.push(format!("{sku}: {sold} on the receipt, {held} in the cart"));
+            }
+        }
+        differences
+    }
+
+    fn wait_for(&mut self, what: &str, done: impl Fn(&Player) -> bool) -> Result<(), Failure> {
+        let until = self.now().plus_millis(PATIENCE_MS + 18_000);
+        while !done(self) {
+            self.pump()?;
+            if self.now() > until {
+                self.picture("stuck");
+                return Err(Failure::Failed(format!("waited in vain for {what}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, millis: u64) -> Result<(), Failure> {
+        let until = self.now().plus_millis(millis);
+        while self.now() < until {
+            self.pump()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the cart says, for a moment.
+    fn pump(&mut self) -> Result<(), Failure> {
+        if !self.cart.is_alive() {
+            return Err(Failure::Failed("the cart has stopped; its journal cannot be written".to_owned()));
+        }
+        let mut heard = self.heard.recv_timeout(Duration::from_millis(20)).ok();
+        while let Some(next) = heard {
+            match next {
+                Heard::View(view, catalog) => {
+                    self.screen.screen().handle().show((*view).clone(), catalog);
+                    self.view = Some(*view);
+                }
+                Heard::Booked(entry) => self.note(&entry),
+            }
+            heard = self.heard.try_recv().ok();
+        }
+        self.screen.settle();
+        Ok(())
+    }
+
+    /// Prints a booked entry with its evidence.
+    fn note(&mut self, entry: &LedgerEntry) {
+        self.booked += 1;
+        let what = match &entry.movement {
+            Movement::Added { sku, quantity, .. } => format!("+ {quantity} {}", self.name(sku)),
+            Movement::Removed { line, quantity } => format!("- {quantity} of line {}", line.0),
+            Movement::OwnThing { mass } => format!("own thing of {mass}, not sold"),
+        };
+        let evidence = &entry.evidence;
+        let candidates: Vec<String> = evidence
+            .candidates
+            .iter()
+            .take(3)
+            .map(|(sku, probability)| format!("{sku} {:.1} %", probability * 100.0))
+            .collect();
+        let from_drop = self.stage.last_contact().map(|contact| entry.at.millis_since(contact));
+        let time = from_drop.map_or_else(String::new, |millis| format!(", {millis} ms after it touched the basket"));
+        if !matches!(evidence.settled_by, crate::domain::basket::SettledBy::Shopper) {
+            self.drop_to_line_ms.extend(from_drop);
+        }
+        self.say(&format!(
+            "  {what}   [{:?}: {:+.1} g +- {:.1}; {}{time}]",
+            evidence.settled_by,
+            evidence.change.0,
+            evidence.margin.0,
+            candidates.join(", ")
+        ));
+        self.picture("booked");
+    }
+
+    /// Saves what the screen and the camera show.
+    fn picture(&mut self, what: &str) {
+        self.pictures += 1;
+        let stem = format!("{:02}-{what}", self.pictures);
+        let saved = self.screen.snapshot().save(&self.out.join(format!("{stem}-screen.png")));
+        let camera = self.cart.picture.lock().map(|frame| frame.clone()).unwrap_or_default();
+        let seen = save_frame(&camera, &self.out.join(format!("{stem}-camera.png")));
+        if let Err(error) = saved.and(seen) {
+            tracing::warn!("a picture cannot be saved: {error}");
+        }
+    }
+}
+
+fn save_frame(frame: &crate::ports::Frame, path: &Path) -> Result<(), image::ImageError> {
+    if frame.width == 0 {
+        return Ok(());
+    }
+    image::save_buffer(path, &frame.rgb, frame.width, frame.height, image::ExtendedColorType::Rgb8)
+}

@@ -1,0 +1,46 @@
+//! `dashcart eval` and `dashcart enrol`.
+
+use super::Failure;
+use crate::cli::{EnrolArgs, EvalArgs};
+use crate::{enrol, eval};
+
+/// Measures the recogniser on labelled photos and prints how often it is right.
+///
+/// # Errors
+/// [`Failure`] naming what is missing or wrong.
+pub fn run_eval(args: &EvalArgs) -> Result<(), Failure> {
+    let report = eval::run(&args.options).map_err(Failure::usage)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report).map_err(Failure::from_error)?);
+        return Ok(());
+    }
+    let percent = |share: f64| share * 100.0;
+    println!("{} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %, {:.1} ms a photo in the model", report.n,
+        percent(report.top1), percent(report.top3), percent(report.coarse_top1), report.model_ms_p50);
+    for (group, shares) in &report.groups {
+        println!("  {group:<12} {:>5} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %", shares.n,
+            percent(shares.top1), percent(shares.top3), percent(shares.coarse_top1));
+    }
+    Ok(())
+}
+
+/// Enrols products into a gallery and says what they will be confused with.
+///
+/// # Errors
+/// [`Failure`] naming what is missing or wrong; the gallery is then as it was.
+pub fn run_enrol(args: &EnrolArgs) -> Result<(), Failure> {
+    let report = enrol::run(&args.options).map_err(Failure::usage)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report).map_err(Failure::from_error)?);
+        return Ok(());
+    }
+    for warning in &report.warnings {
+        println!("take again: {warning}");
+    }
+    for confusion in &report.confusions {
+        println!("looks alike: {} and {} ({:.2})", confusion.sku, confusion.with, confusion.similarity);
+    }
+    println!("{} holds {} products, {} entries of {} photos", args.options.gallery.display(), report.products,
+        report.entries, report.photos);
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! `dashcart run`: a cart with its real camera, its real scale and the screen it is built for.
+
+use super::Failure;
+use crate::cli::RunArgs;
+
+/// Runs the cart until it is stopped.
+///
+/// # Errors
+/// [`Failure`] with the reason for people.
+#[cfg(all(feature = "webcam", feature = "load-cell", feature = "screen"))]
+pub fn run(args: RunArgs) -> Result<(), Failure> {
+    real::run(args)
+}
+
+/// Says what this program lacks to run a cart.
+///
+/// # Errors
+/// Always.
+#[cfg(not(all(feature = "webcam", feature = "load-cell", feature = "screen")))]
+pub fn run(args: RunArgs) -> Result<(), Failure> {
+    // Even so a wrong configuration is told first: it can be checked on any machine.
+    crate::config::CartConfig::read(&args.config).map_err(Failure::usage)?;
+    Err(Failure::Failed(
+        "this program was built without a cart's scale: build it with `--no-default-features --features cart`, or try \
+         `dashcart emulate`"
+            .to_owned(),
+    ))
+}
+
+#[cfg(all(feature = "webcam", feature = "load-cell", feature = "screen"))]
+mod real {
+    use super::Failure;
+    use crate::adapters::catalog_cache::CatalogCache;
+    use crate::adapters::load_cell::{Calibration, PiLoadCell, Wiring};
+    use crate::adapters::v4l_camera::V4lCamera;
+    use crate::app::running::{CartParts, RunningCart};
+    use crate::app::{assets, setup};
+    use crate::cli::RunArgs;
+    use crate::config::CartConfig;
+    use crate::domain::cart::{Cart, CartInput, CartOutput, CartSettings, CartView, Sound};
+    use crate::domain::catalog::Catalog;
+    use crate::domain::settle::SettleSettings;
+    use crate::ports::Store;
+    use crate::runtime::Clock;
+    use crate::runtime::cart::Audience;
+    use crate::runtime::recorder::Recorder;
+    use crate::screen::window::{self, Screen, ScreenHandle};
+    use std::sync::Arc;
+
+    /// Shows on the screen what the cart has to show.
+    struct Shown(ScreenHandle);
+
+    impl Audience for Shown {
+        fn show(&mut self, view: CartView, catalog: &Arc<Catalog>) {
+            self.0.show(view, catalog.clone());
+        }
+
+        fn play(&mut self, sound: Sound) {
+            tracing::debug!("sound: {sound:?}");
+        }
+
+        fn handled(&mut self, _input: &CartInput, _outputs: &[CartOutput], _cart: &Cart) {}
+    }
+
+    pub fn run(args: RunArgs) -> Result<(), Failure> {
+        let config = CartConfig::read(&args.config).map_err(Failure::usage)?;
+        let clock = Clock::start();
+        let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
+        let embedder = setup::embedder(&model, args.recogniser.threads)?;
+        let model_id = embedder.model_id();
+        let client = setup::store(args.store.as_deref().unwrap_or(&config.store))?;
+        setup::folder(&config.data.join("cache"))?;
+        let cache = CatalogCache::new(config.data.join("cache"));
+        let catalog = Arc::new(setup::catalog(&cache, client.as_ref())?);
+        let gallery = match (&args.recogniser.gallery, setup::store_gallery(&cache, client.as_ref())?) {
+            (Some(file), _) => setup::gallery_file(file)?,
+            (None, Some(gallery)) => gallery,
+            (None, None) => {
+                return Err(Failure::Failed("neither the store nor this cart's cache has a gallery of products".to_owned()));
+            }
+        };
+        let sight = setup::sight(embedder, gallery)?;
+        let now = |clock: Clock| move || clock.now();
+        let device = args.camera.as_deref().unwrap_or(&config.camera);
+        let camera = V4lCamera::open(device, now(clock.clone())).map_err(Failure::from_error)?;
+        let calibration = Calibration::read(&config.scale.calibration).map_err(Failure::usage)?;
+        let wiring = Wiring {
+            clock_gpio: config.scale.clock_gpio,
+            data_gpio: config.scale.data_gpio,
+            conversions_per_second: config.scale.conversions_per_second,
+        };
+        let scale = PiLoadCell::open(wiring, calibration, now(clock.clone())).map_err(Failure::from_error)?;
+        let settings = CartSettings {
+            cart: config.cart.clone(),
+            nonce: setup::nonce()?,
+            demo_weighing: !config.legal_for_trade,
+            ..CartSettings::default()
+        };
+        let (journal, cart, restored) = setup::cart(&config.data, settings.clone(), catalog, clock.now())?;
+        let recorder = match &args.record {
+            Some(file) => Some(
+                Recorder::begin(file, &model_id.to_string(), &settings, &cart, &restored, clock.now())
+                    .map_err(Failure::usage)?,
+            ),
+            None => None,
+        };
+        let screen = Screen::new(args.screen.language).map_err(Failure::from_error)?;
+        let parts = CartParts {
+            camera: Box::new(camera),
+            scale: Box::new(scale),
+            sight,
+            store: client.clone(),
+            journal,
+            cart,
+            recorder,
+            audience: Box::new(Shown(screen.handle())),
+            settle: SettleSettings::default(),
+            clock,
+        };
+        let cart = RunningCart::start(parts).map_err(Failure::from_error)?;
+        let inputs = cart.inputs.clone();
+        screen.on_press(move |press| {
+            // A press that finds the queue full is lost as on a busy screen, and the shopper presses again.
+            let _ = inputs.try_send(CartInput::Pressed(press));
+        });
+        if let Some(desk) = screen.take_picture_desk() {
+            std::thread::spawn(move || desk.serve(move |sku| client.picture(sku).ok()));
+        }
+        screen.open().map_err(Failure::from_error)?;
+        let ran = window::run().map_err(Failure::from_error);
+        cart.stop().map_err(Failure::from_error)?;
+        ran
+    }
+}

@@ -1,0 +1,126 @@
+//! The cart's configuration file: what differs from cart to cart and from store to store.
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// A cart's configuration, `/etc/dashcart/cart.toml`. Unknown words are errors: a misspelt one would be ignored otherwise.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CartConfig {
+    /// The cart's name towards the store.
+    pub cart: String,
+    /// The store's address.
+    pub store: String,
+    /// The camera's device.
+    #[serde(default = "default_camera")]
+    pub camera: String,
+    /// Where the journal and the cached catalogue are kept; must survive a pulled battery.
+    #[serde(default = "default_data")]
+    pub data: PathBuf,
+    /// Whether the scale is legal for trade; where it is not, goods sold by weight are a demonstration and marked so.
+    #[serde(default)]
+    pub legal_for_trade: bool,
+    /// The load cell's wiring.
+    #[serde(default)]
+    pub scale: ScaleConfig,
+}
+
+/// How the HX711 is wired, and its calibration.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScaleConfig {
+    /// The GPIO number (BCM) of the clock line.
+    pub clock_gpio: u8,
+    /// The GPIO number (BCM) of the data line.
+    pub data_gpio: u8,
+    /// The converter's rate: 80 or 10.
+    pub conversions_per_second: u32,
+    /// The calibration file; without one there is no weight.
+    pub calibration: PathBuf,
+}
+
+impl Default for ScaleConfig {
+    fn default() -> ScaleConfig {
+        ScaleConfig {
+            clock_gpio: 6,
+            data_gpio: 5,
+            conversions_per_second: 80,
+            calibration: PathBuf::from("/etc/dashcart/calibration.toml"),
+        }
+    }
+}
+
+fn default_camera() -> String {
+    "/dev/video0".to_owned()
+}
+
+fn default_data() -> PathBuf {
+    PathBuf::from("/var/lib/dashcart")
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: write one as in cross/cart.toml, or name another with --config")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A word or a value in it makes no sense.
+    #[error("the configuration {path} cannot be used: {reason}")]
+    Wrong {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+}
+
+impl CartConfig {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming file, line and word.
+    pub fn read(path: &Path) -> Result<CartConfig, ConfigError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
+        CartConfig::parse(&text).map_err(|reason| ConfigError::Wrong { path: name, reason })
+    }
+
+    fn parse(text: &str) -> Result<CartConfig, String> {
+        let config: CartConfig = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        if config.cart.is_empty() || !config.cart.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Err(format!("cart = {:?}: a cart's name is letters, digits and '-'", config.cart));
+        }
+        if !matches!(config.scale.conversions_per_second, 10 | 80) {
+            let rate = config.scale.conversions_per_second;
+            return Err(format!("conversions_per_second = {rate}: an HX711 makes 10 or 80"));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let good = "cart = \"cart-7\"\nstore = \"http://store:8080\"\n";
+        assert_eq!(CartConfig::parse(good).map(|config| config.camera), Ok("/dev/video0".to_owned()));
+        for (text, named) in [
+            ("cart = \"cart-7\"", "store"),
+            (&format!("{good}camara = \"/dev/video1\"\n"), "camara"),
+            (&format!("{good}[scale]\nconversions_per_second = 50\n"), "conversions_per_second"),
+            ("cart = \"cart 7\"\nstore = \"http://store\"", "a cart's name"),
+        ] {
+            let reason = CartConfig::parse(text).expect_err("it is wrong");
+            assert!(reason.contains(named), "{text}: {reason}");
+        }
+    }
+}
