@@ -97,20 +97,6 @@ pub fn rate(permille: u16, language: Language) -> String {
     format!("{}{space}%", decimal(u64::from(smallest), places, language))
 }
 
-/// Writes a product's name so that no line is broken between a number and its unit.
-pub fn name(name: &str) -> String {
-    let mut text = String::new();
-    let mut number_before = false;
-    for word in name.split(' ') {
-        if !text.is_empty() {
-            text.push(if number_before && matches!(word, "l" | "ml" | "cl" | "g" | "kg" | "%") { SPACE } else { ' ' });
-        }
-        text.push_str(word);
-        number_before = word.starts_with(|first: char| first.is_ascii_digit());
-    }
-    text
-}
-
 /// Writes an RFC 3339 moment in UTC for people; text of another form is left as it is.
 pub fn moment(rfc3339: &str, language: Language) -> String {
     let parts = (|| {
@@ -187,19 +173,6 @@ mod tests {
     fn a_reading_keeps_its_sign_unless_it_rounds_to_nothing() {
         for (grams, german) in [(-3.2, "−3 g"), (-0.3, "0 g"), (1204.0, "1,204 kg"), (-1500.0, "−1,500 kg")] {
             assert_eq!(plain(reading(Grams(grams), Language::De)), german);
-        }
-    }
-
-    #[test]
-    fn a_name_is_not_broken_between_a_number_and_its_unit() {
-        for (given, kept) in [
-            ("Milch 1,5 % 1 l", "Milch 1,5_% 1_l"),
-            ("Salz 500 g", "Salz 500_g"),
-            ("Sorte 7 Ei", "Sorte 7 Ei"),
-            ("Banane", "Banane"),
-            ("", ""),
-        ] {
-            assert_eq!(name(given).replace(SPACE, "_"), kept);
         }
     }
 

@@ -67,7 +67,7 @@ impl Presenter<'_> {
 
     fn name(&self, sku: &Sku) -> String {
         let product = self.catalog.product(sku);
-        product.map_or_else(|| sku.to_string(), |product| format::name(product.names.in_language(self.language)))
+        product.map_or_else(|| sku.to_string(), |product| product.names.in_language(self.language).to_owned())
     }
 
     fn page(&self, view: &CartView) -> PageView {
@@ -235,7 +235,7 @@ impl Presenter<'_> {
     fn tile(&self, product: &Product) -> Tile {
         Tile {
             sku: product.sku.clone(),
-            name: format::name(product.names.in_language(self.language)),
+            name: product.names.in_language(self.language).to_owned(),
             price: format::price(product.price, self.language),
             group: product.group.clone(),
         }
