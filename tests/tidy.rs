@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Which modules of this crate a part may name besides itself. `app` and `main` may name all.
+/// Which modules of this crate a part may name besides itself. `app`, its command line and `main` may name all.
 const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("ports", &["domain"]),
@@ -118,7 +118,7 @@ fn part(path: &str) -> String {
 /// Complains where a part names one that it must not know.
 fn directions(path: &str, text: &str) -> Vec<String> {
     let part = part(path);
-    if matches!(part.as_str(), "app" | "main" | "lib") {
+    if matches!(part.as_str(), "app" | "cli" | "main" | "lib") {
         return Vec::new();
     }
     let allowed = MAY_KNOW.iter().find(|(name, _)| *name == part).map(|(_, allowed)| *allowed);
