@@ -12,7 +12,7 @@ PHOTOS := $(DATA)/grocery-store-dataset
 VENV := models/train/work/venv
 # Trips that `make bench` simulates for each range.
 TRIPS ?= 20
-# Options for `make run`, for example: make run ARGS="--lang de"
+# Options for `make run`, for example: make run ARGS="--language en"
 ARGS ?=
 # .cargo/config.toml names the LiteRT library of x86_64; a build on another machine (a Pi itself) takes its own.
 ifneq ($(shell uname -m),x86_64)
@@ -51,9 +51,9 @@ model: needs ## Train the recognition model on the photos (about an hour), measu
 	$(MAKE) galleries
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there
-	$(DASHCART) enrol --dataset $(PHOTOS) --split train --out models/gallery-grocery.bin
+	$(DASHCART) enrol --dataset $(PHOTOS) --split train --gallery models/gallery-grocery.bin
 	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/renders
-	$(DASHCART) enrol --photos $(TARGET)/renders --out models/gallery-shelf.bin
+	$(DASHCART) enrol --photos $(TARGET)/renders --gallery models/gallery-shelf.bin
 
 bench: build ## Measure recognition and whole simulated trips, as recorded in benches/RESULTS.md
 	$(DASHCART) eval --dataset $(PHOTOS) --split val --json

@@ -265,8 +265,10 @@ impl Trip<'_> {
     }
 
     fn give(&mut self, input: CartInput) {
+        tracing::trace!("{:.2} s: {input:?}", self.now.seconds());
         for output in self.cart.handle(input, self.now) {
             if let CartOutput::Journal(JournalEntry::Booked(entry)) = output {
+                tracing::debug!("{:.2} s: booked {:?} for {:?}", self.now.seconds(), entry, self.act);
                 self.booked.push(entry);
             }
         }
@@ -368,6 +370,7 @@ impl Trip<'_> {
         if self.cart.question().map(|open| open.id) != Some(question.id) {
             return;
         }
+        tracing::debug!("{:.2} s: asked {question:?} for {:?}", self.now.seconds(), self.act);
         let Question { id, kind, options, .. } = question;
         let truth = match &self.act {
             Act::Puts { sku, .. } | Act::Takes { sku } => Some(sku.clone()),
@@ -407,6 +410,7 @@ impl Trip<'_> {
         self.give(CartInput::Pressed(Press::ToCheckout));
         let at_checkout = matches!(self.cart.view(self.now).page, Page::Checkout);
         let (wrong, missed) = self.differences();
+        tracing::debug!("checked out: {wrong} wrong, {missed} missed");
         tally.wrong += wrong;
         tally.missed += missed;
         let nothing = self.world.contents().is_empty();

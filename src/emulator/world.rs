@@ -82,6 +82,8 @@ pub struct World {
     resting: Vec<Placed>,
     motions: Vec<Motion>,
     forces: Forces,
+    /// What the panel's slider lays on the scale.
+    by_hand: Grams,
     hand: Arc<Body>,
     next_id: u64,
     /// Something was taken out while something else was on its way in.
@@ -105,6 +107,7 @@ impl World {
             items: BTreeMap::new(),
             resting: Vec::new(),
             motions: Vec::new(),
+            by_hand: Grams(0.0),
             forces: Forces::default(),
             hand: Arc::new(hand(seed)),
             next_id: 1,
@@ -351,6 +354,14 @@ impl World {
         self.motions.push(Motion { direction: Direction::Out, flights: vec![flight], hand, angle, begin, path, end });
         self.chance = chance.clone();
         Some(Done { items: vec![item], changes: stamp(loose), over: stamp(end) })
+    }
+
+    /// The scale feels this load, as if a hand had laid it there: for real things before a webcam, which have no mass here.
+    pub fn rest_by_hand(&mut self, at: Stamp, load: Grams) {
+        let grams = load.0 - self.by_hand.0;
+        self.by_hand = load;
+        let from = at.seconds();
+        self.forces.push(Force::Mass { from, to: from + 0.15, grams });
     }
 
     /// Someone bumps into the cart.
