@@ -47,12 +47,16 @@ impl FrameSource for EmulatedCamera {
         let at = (self.now)();
         // A late reader gets the newest picture; those it missed were never taken.
         self.due = Stamp((self.due.0 + FRAME_MICROS).max(at.0 + FRAME_MICROS / 2));
-        let mut world = lock(&self.world);
-        if world.is_unplugged() {
-            return Err(CameraError::Lost { reason: "its plug is out".to_owned() });
-        }
-        world.advance(at);
-        self.camera.render(&world, at, frame);
+        let (resting, moving, covered) = {
+            let mut world = lock(&self.world);
+            if world.is_unplugged() {
+                return Err(CameraError::Lost { reason: "its plug is out".to_owned() });
+            }
+            world.advance(at);
+            // Drawing takes milliseconds: the scale and the panel must not wait for it.
+            (world.resting().to_vec(), world.moving(at), world.is_covered())
+        };
+        self.camera.take(&resting, &moving, covered, at, frame);
         Ok(())
     }
 }
@@ -81,5 +85,64 @@ impl WeightSource for EmulatedScale {
         let mut world = lock(&self.world);
         world.advance(at);
         self.cell.sample(&world, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::units::Sku;
+    use crate::emulator::shelf::Shelf;
+    use crate::emulator::world::{Put, ScaleState};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// A clock that goes on by six milliseconds each time it is read: about as fast as the tests read the scale.
+    fn hasty() -> impl Fn() -> Stamp + Send + 'static {
+        let time = AtomicU64::new(0);
+        move || Stamp(time.fetch_add(6000, Ordering::Relaxed))
+    }
+
+    fn world() -> Arc<Mutex<World>> {
+        Arc::new(Mutex::new(World::new(Shelf::own(), 1)))
+    }
+
+    #[test]
+    fn pictures_come_in_the_order_of_time_and_carry_the_size_of_the_camera() {
+        let mut camera = EmulatedCamera::new(world(), 1, hasty());
+        let (mut frame, mut last) = (Frame::default(), None);
+        for _ in 0..3 {
+            camera.next_frame(&mut frame).expect("a picture");
+            assert!(last.is_none_or(|last| frame.at > last));
+            assert_eq!(frame.rgb.len(), (frame.width * frame.height * 3) as usize);
+            last = Some(frame.at);
+        }
+    }
+
+    #[test]
+    fn a_camera_without_its_plug_is_a_fault_until_it_is_back() {
+        let world = world();
+        let mut camera = EmulatedCamera::new(Arc::clone(&world), 1, hasty());
+        let mut frame = Frame::default();
+        lock(&world).unplug_camera(true);
+        assert!(matches!(camera.next_frame(&mut frame), Err(CameraError::Lost { .. })));
+        lock(&world).unplug_camera(false);
+        assert!(camera.next_frame(&mut frame).is_ok());
+    }
+
+    #[test]
+    fn the_scale_feels_what_is_put_in_and_a_disconnected_one_is_missing() {
+        let world = world();
+        let mut scale = EmulatedScale::new(Arc::clone(&world), 1, hasty());
+        lock(&world).put(Stamp::default(), &Sku::new("rice"), Put::default()).expect("is on the shelf");
+        let mut last = WeightSample { at: Stamp::default(), load: Default::default() };
+        while last.at < Stamp::from_millis(5000) {
+            let sample = scale.next_sample().expect("a reading");
+            assert!(sample.at > last.at);
+            last = sample;
+        }
+        let mass = lock(&world).mass();
+        assert!((last.load.0 - mass.0).abs() < 6.0, "{} for {mass}", last.load);
+        lock(&world).set_scale(ScaleState::Disconnected);
+        assert!(matches!(scale.next_sample(), Err(ScaleError::Missing { .. })));
     }
 }

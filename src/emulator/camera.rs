@@ -73,6 +73,7 @@ pub struct Camera {
     basket: BasketView,
     /// What was drawn into the still picture.
     drawn: Vec<Placed>,
+    heights: Heights,
     shade: Shade,
     still: Canvas,
     picture: Vec<u8>,
@@ -108,6 +109,7 @@ impl Camera {
             fine,
             basket: BasketView::cast(&fine, setting.make, setting.seed as u32, doubled(setting.window)),
             drawn: Vec::new(),
+            heights: Heights::default(),
             shade: Shade::cast(&Heights::default()),
             still: Canvas::default(),
             picture: vec![0; WIDTH * HEIGHT * 3],
@@ -155,12 +157,17 @@ impl Camera {
         let reach = |area: Area| Area { right: area.right + 80, bottom: area.bottom + 80, ..area.grown(28) };
         let changed = gone.chain(come).map(|thing| reach(self.lens.bounds(thing))).reduce(|a, b| a.joined(&b));
         let Some(area) = changed else { return };
-        self.drawn = resting.to_vec();
-        let mut heights = Heights::default();
-        for thing in &self.drawn {
-            heights.add(thing);
+        // Where nothing was taken away, what is new only has to be added.
+        let kept = self.drawn.len() <= resting.len() && self.drawn.iter().zip(resting).all(|(old, new)| same(old, new));
+        let first = if kept { self.drawn.len() } else { 0 };
+        if !kept {
+            self.heights = Heights::default();
         }
-        self.shade = Shade::cast(&heights);
+        for thing in &resting[first..] {
+            self.heights.add(thing);
+        }
+        self.drawn = resting.to_vec();
+        self.shade = Shade::cast(&self.heights);
         self.redraw(area);
     }
 
@@ -224,6 +231,22 @@ impl Camera {
         let long = way_x.abs().max(way_y.abs());
         let copies = ((long / 1.5) as i32 + 1).clamp(1, 5);
         let width = bounds.size().0;
+        if copies == 1 {
+            for row in bounds.top as usize..bounds.bottom as usize {
+                let first = (row - bounds.top as usize) * width;
+                for column in bounds.left as usize..bounds.right as usize {
+                    let (index, at) = (first + column - bounds.left as usize, row * WIDTH + column);
+                    if sprite.near[index] > self.near[at] {
+                        let gain = u16::from(self.vignette[at]);
+                        for (i, part) in sprite.rgb[index].into_iter().enumerate() {
+                            rgb[at * 3 + i] = (u16::from(part) * gain / 255) as u8;
+                        }
+                    }
+                }
+            }
+            self.sprite = sprite;
+            return;
+        }
         self.mixed_in.clear();
         let reach = (long / 2.0).ceil() as i32 + 1;
         let area = bounds.grown(reach).clipped(WIDTH, HEIGHT);
@@ -239,8 +262,8 @@ impl Camera {
                     let (x, y) = (column + dx, row + dy);
                     if sprite.near[index] > self.near[y as usize * WIDTH + x as usize] {
                         let sum = &mut self.mixed_in[(y - area.top) as usize * area_width + (x - area.left) as usize];
-                        for i in 0..3 {
-                            sum[i] += f32::from(sprite.rgb[index][i]) * weight;
+                        for (sum, part) in sum.iter_mut().zip(sprite.rgb[index]) {
+                            *sum += f32::from(part) * weight;
                         }
                         sum[3] += weight;
                     }

@@ -43,6 +43,9 @@ fn code_fit(w: f32, h: f32) -> (bool, f32) {
     fit.map_or((false, 1.0 / 3.0), |(_, turned, module)| (turned, module))
 }
 
+/// Draws one of many like things: where, and how large.
+type Draw = Box<dyn Fn(&mut Brush, f32, f32, f32)>;
+
 /// A pack's print.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Print {
@@ -90,7 +93,8 @@ impl Print {
                 brush.done()
             }
             Shape::Turned { outline, .. } => {
-                let mut brush = Brush::new(width, height, 4.0, self.lid);
+                // Six points a millimetre: modules of 2/3 and of 1/2 mm are whole numbers of them.
+                let mut brush = Brush::new(width, height, 6.0, self.lid);
                 // The label covers the longest stretch of the outline; everything else is lid, cap, neck or bottom.
                 let lengths = along(outline);
                 let (index, _) = longest(&lengths);
@@ -194,14 +198,13 @@ impl Print {
     fn picture(&self, brush: &mut Brush, (x, y): (f32, f32), size: f32) {
         let [main, second] = self.picture;
         let mut chance = Chance::new(self.motif as u64 + 3);
-        let mut scatter =
-            |count: usize, mut draw: Box<dyn FnMut(&mut Brush, f32, f32, f32) + '_>, brush: &mut Brush| {
-                for _ in 0..count {
-                    let (angle, out) = (chance.between(0.0, 6.283), chance.share().sqrt() * size);
-                    let scale = chance.between(0.6, 1.2);
-                    draw(brush, x + out * angle.cos() * 1.2, y + out * angle.sin() * 0.8, scale);
-                }
-            };
+        let mut scatter = |count: usize, draw: Draw, brush: &mut Brush| {
+            for _ in 0..count {
+                let (angle, out) = (chance.between(0.0, std::f32::consts::TAU), chance.share().sqrt() * size);
+                let scale = chance.between(0.6, 1.2);
+                draw(brush, x + out * angle.cos() * 1.2, y + out * angle.sin() * 0.8, scale);
+            }
+        };
         match self.motif {
             Motif::Drops => {
                 brush.ellipse((x, y + size * 0.25), (size * 0.55, size * 0.6), main);

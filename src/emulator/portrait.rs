@@ -5,7 +5,7 @@ use super::camera::{Camera, EYE, HEIGHT, Moving, Setting, WIDTH};
 use super::hand::hand;
 use super::raster::{Area, Canvas, Lens, Light};
 use super::scene::{Body, Heights, Placed};
-use super::shapes::Shape;
+use super::shapes::{Corner, Shape};
 use super::shelf::{Good, Look, Shelf};
 use super::space::{Chance, Turn, Vec3, vec3};
 use crate::domain::units::{Sku, Stamp};
@@ -364,9 +364,12 @@ pub fn grip(thing: &Placed, angle: f32, hand: Arc<Body>, id: u64) -> Placed {
     let turn = Turn::about_z(angle);
     let back = turn.apply(vec3(0.0, -1.0, 0.0));
     // How far the thing reaches towards the palm, and how high it is there.
-    let edge = thing.body.mesh.corners.iter().map(|c| thing.turn.apply(c.at).dot(back)).fold(0.0, f32::max);
+    let along = |c: &Corner| thing.turn.apply(c.at).dot(back);
+    let edge = thing.body.mesh.corners.iter().map(along).fold(0.0, f32::max);
     let top = thing.reach().z;
-    let at = thing.at + back * (edge + 0.062) + vec3(0.0, 0.0, (top * 0.6 + 0.014).min(0.05));
+    // The fingers reach 10 cm beyond the palm's middle, and cover less of a small thing than of a large one.
+    let covered = (edge * 0.9).min(0.038);
+    let at = thing.at + back * (edge + 0.10 - covered) + vec3(0.0, 0.0, (top * 0.6 + 0.014).min(0.05));
     Placed { id, body: hand, at, turn }
 }
 

@@ -124,7 +124,6 @@ pub const KEY: Vec3 = vec3(-0.42, 0.36, 0.833);
 /// How much light reaches the floor and the tops of things, cell by cell, 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shade {
-    heights: Heights,
     floor: Vec<(f32, f32)>,
     top: Vec<(f32, f32)>,
 }
@@ -133,6 +132,7 @@ impl Shade {
     /// Casts rays from every cell towards the key light through the heights.
     pub fn cast(heights: &Heights) -> Shade {
         let around = blurred(&heights.0, 6);
+        let highest = heights.0.iter().copied().fold(0.0, f32::max).min(DEPTH);
         let lit = |x: usize, y: usize, z: f32| {
             let step = 1.0 / KEY.x.abs().max(KEY.y.abs());
             let (dx, dy, dz) = (KEY.x * step, KEY.y * step, KEY.z * step * CELL);
@@ -142,7 +142,7 @@ impl Shade {
                 px += dx;
                 py += dy;
                 pz += dz;
-                if px < 0.0 || py < 0.0 || px >= COLUMNS as f32 - 1.0 || py >= ROWS as f32 - 1.0 || pz > DEPTH {
+                if px < 0.0 || py < 0.0 || px >= COLUMNS as f32 - 1.0 || py >= ROWS as f32 - 1.0 || pz > highest {
                     break;
                 }
                 let above = heights.0[(py + 0.5) as usize * COLUMNS + (px + 0.5) as usize] - pz - 0.003;
@@ -156,7 +156,7 @@ impl Shade {
         let cells = || (0..ROWS).flat_map(|y| (0..COLUMNS).map(move |x| (x, y)));
         let floor = cells().map(|(x, y)| of(x, y, 0.0)).collect();
         let top = cells().map(|(x, y)| of(x, y, heights.0[y * COLUMNS + x])).collect();
-        Shade { heights: heights.clone(), floor, top }
+        Shade { floor, top }
     }
 
     /// Direct and ambient light at a point that the camera sees.

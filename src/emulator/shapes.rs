@@ -217,7 +217,7 @@ fn round(mesh: &mut Mesh, radii: [f32; 3], form: Form, seed: u32) {
                 wide *= 1.0 - 0.05 * up.abs();
             }
             Form::Pepper => {
-                let lobes = if seed % 2 == 0 { 3.0 } else { 4.0 };
+                let lobes = if seed.is_multiple_of(2) { 3.0 } else { 4.0 };
                 wide *= 0.95 + 0.10 * (lobes * s * TAU + individual * 3.0).cos() * (0.35 + 0.65 * out);
                 wide *= 1.0 + 0.16 * up;
                 high = up - 0.35 * (1.0 - (out / 0.5).min(1.0)).powi(2) * up.signum();

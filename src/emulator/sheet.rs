@@ -233,6 +233,9 @@ impl Brush {
     /// that its bars lie one above the other. Returns the width and height it took.
     pub fn code(&mut self, gtin: Gtin, (x, y): (f32, f32), module: f32, bar: f32, turned: bool) -> (f32, f32) {
         let modules = ean13_modules(gtin);
+        // Bars must begin on whole points, or their widths would differ.
+        let snap = |at: f32, origin: f32| ((at + origin) * self.per_mm).round() / self.per_mm - origin;
+        let (x, y) = (snap(x, self.frame[0]), snap(y, self.frame[1]));
         let (long, short) = (113.0 * module, bar + 2.0 * module);
         let (w, h) = if turned { (short, long) } else { (long, short) };
         self.rect([x, y, w, h], [252, 252, 250]);
