@@ -13,9 +13,16 @@ use std::path::PathBuf;
 /// What is put into the cart is recognised by camera and scale together, totalled on the touchscreen and checked out at
 /// the store. To try it without a cart: `dashcart emulate`.
 #[derive(Debug, Parser)]
-#[command(name = "dashcart", version, about, long_about, max_term_width = 100, after_help = "\
+#[command(
+    name = "dashcart",
+    version,
+    about,
+    long_about,
+    max_term_width = 100,
+    after_help = "\
 Exit codes: 0 done; 1 it failed, with the reason on standard error; 2 the command line or a file given on it is wrong.
-Set RUST_LOG=debug to see more of what happens.")]
+Set RUST_LOG=debug to see more of what happens."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

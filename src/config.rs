@@ -87,8 +87,8 @@ impl CartConfig {
     /// [`ConfigError`] naming file, line and word.
     pub fn read(path: &Path) -> Result<CartConfig, ConfigError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
         CartConfig::parse(&text).map_err(|reason| ConfigError::Wrong { path: name, reason })
     }
 

@@ -95,7 +95,8 @@ impl Trip {
     /// [`TripError`] naming the line.
     pub fn read(path: &Path, catalog: &Catalog) -> Result<Trip, TripError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| TripError::Unreadable { path: name.clone(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| TripError::Unreadable { path: name.clone(), source })?;
         Trip::parse(&name, &text, catalog)
     }
 
@@ -187,7 +188,9 @@ mod tests {
 
     fn problem(text: &str) -> String {
         let catalog = Catalog { version: "1".into(), currency: Currency::EUR, products: BTreeMap::new() };
-        Trip::parse("test.trip", text, &catalog).map(|trip| format!("{trip:?}")).unwrap_or_else(|error| error.to_string())
+        Trip::parse("test.trip", text, &catalog)
+            .map(|trip| format!("{trip:?}"))
+            .unwrap_or_else(|error| error.to_string())
     }
 
     #[test]

@@ -65,7 +65,8 @@ struct Prepared {
 /// # Errors
 /// [`Failure`] with the reason for people.
 pub fn run(args: EmulateArgs) -> Result<(), Failure> {
-    let display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+    let display =
+        ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
     let headless = args.headless || args.trip.is_some() || !display;
     if headless {
         if !args.headless && args.trip.is_none() {
@@ -116,22 +117,23 @@ impl Stage {
         let real = args.photos.is_some() || args.camera.is_some();
         let range = args.range.unwrap_or(if real { Range::Grocery } else { Range::Shelf });
         if args.photos.is_some() && range == Range::Shelf {
-            return Err(Failure::Usage("--photos shows real products: leave --range out, or give --range grocery".to_owned()));
+            return Err(Failure::Usage(
+                "--photos shows real products: leave --range out, or give --range grocery".to_owned(),
+            ));
         }
         let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
         let embedder = setup::embedder(&model, args.recogniser.threads)?;
         let model_id = embedder.model_id();
         let own_gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;
         let stock: Arc<dyn Stock> = match &args.photos {
-            Some(folder) => {
-                Arc::new(PhotoShelf::open(folder, &args.split, range.catalog()).map_err(Failure::usage)?)
-            }
+            Some(folder) => Arc::new(PhotoShelf::open(folder, &args.split, range.catalog()).map_err(Failure::usage)?),
             None => Shelf::own(),
         };
         let (books, url) = match &args.store {
             Some(url) => (None, url.clone()),
             None => {
-                let gallery = std::fs::read(&own_gallery).map_err(|error| Failure::file("the gallery", &own_gallery, &error))?;
+                let gallery =
+                    std::fs::read(&own_gallery).map_err(|error| Failure::file("the gallery", &own_gallery, &error))?;
                 let mut books = Books {
                     running: None,
                     address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -223,7 +225,8 @@ impl Stage {
     /// # Errors
     /// [`Failure`] when the shelf cannot give it.
     pub fn put(&mut self, sku: &Sku, pieces: u32) -> Result<(), Failure> {
-        let done = self.world().put(self.clock.now(), sku, Put { pieces, ..Put::default() }).map_err(Failure::from_error)?;
+        let done =
+            self.world().put(self.clock.now(), sku, Put { pieces, ..Put::default() }).map_err(Failure::from_error)?;
         self.last_contact = Some(done.changes);
         Ok(())
     }

@@ -12,10 +12,10 @@ use crate::domain::catalog::{Catalog, Language};
 use crate::domain::checkout::Receipt;
 use crate::domain::pricing::Quantity;
 use crate::domain::units::{Sku, Stamp};
+use crate::emulator::world::ScaleState;
 use crate::ports::Store;
 use crate::runtime::cart::Audience;
 use crate::screen::headless::HeadlessScreen;
-use crate::emulator::world::ScaleState;
 use crate::trip::{Deed, Trip};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -175,7 +175,8 @@ impl Player {
                 trip.deeds.get(index + 1).map(|(_, deed)| deed),
                 Some(Deed::Answer | Deed::AnswerWith { .. } | Deed::AnswerOwn)
             );
-            self.act(deed, answered_next).map_err(|failure| Failure::Failed(format!("line {line} of the trip: {failure}")))?;
+            self.act(deed, answered_next)
+                .map_err(|failure| Failure::Failed(format!("line {line} of the trip: {failure}")))?;
         }
         let receipt = self.check_out()?;
         let differences = self.differences(&receipt);
@@ -185,7 +186,8 @@ impl Player {
             self.say(&format!("  {:<34} {:>9}  {:>10}", name, line.quantity.to_string(), line.price.to_string()));
         }
         self.say(&format!("  {:<34} {:>9}  {:>10}", "total", "", receipt.basket.total.to_string()));
-        let verdict = if differences.is_empty() { "it is what lies in the cart" } else { "IT IS NOT WHAT LIES IN THE CART" };
+        let verdict =
+            if differences.is_empty() { "it is what lies in the cart" } else { "IT IS NOT WHAT LIES IN THE CART" };
         self.say(&format!("{verdict}; pictures of the screen and of the camera are in {}", self.out.display()));
         Ok(Outcome {
             put_in,
@@ -359,9 +361,7 @@ impl Player {
         self.wait_for("the checkout page", |player| matches!(player.page(), Some(Page::Checkout)))?;
         self.picture("checkout");
         self.tap("pay")?;
-        self.wait_for("the receipt", |player| {
-            matches!(player.page(), Some(Page::Receipt(_) | Page::Refused(_)))
-        })?;
+        self.wait_for("the receipt", |player| matches!(player.page(), Some(Page::Receipt(_) | Page::Refused(_))))?;
         self.pass(300)?;
         self.picture("receipt");
         match self.page() {
@@ -395,9 +395,11 @@ impl Player {
         let mut differences = Vec::new();
         for sku in sold.keys().chain(held.keys()).collect::<std::collections::BTreeSet<_>>() {
             let (sold, held) = (sold.get(sku).copied().unwrap_or_default(), held.get(sku).copied().unwrap_or_default());
-            let by_weight = self.stage.catalog.product(sku).is_some_and(|product| {
-                matches!(product.price, crate::domain::catalog::Price::PerKg(_))
-            });
+            let by_weight = self
+                .stage
+                .catalog
+                .product(sku)
+                .is_some_and(|product| matches!(product.price, crate::domain::catalog::Price::PerKg(_)));
             let same = if by_weight {
                 // Each lot is weighed to a few grams; span and creep add some tenths of a percent.
                 (sold.1 - held.1).abs() <= 6.0 * f64::from(held.0.max(1)) + 0.005 * held.1

@@ -15,11 +15,22 @@ pub fn run_eval(args: &EvalArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let percent = |share: f64| share * 100.0;
-    println!("{} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %, {:.1} ms a photo in the model", report.n,
-        percent(report.top1), percent(report.top3), percent(report.coarse_top1), report.model_ms_p50);
+    println!(
+        "{} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %, {:.1} ms a photo in the model",
+        report.n,
+        percent(report.top1),
+        percent(report.top3),
+        percent(report.coarse_top1),
+        report.model_ms_p50
+    );
     for (group, shares) in &report.groups {
-        println!("  {group:<12} {:>5} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %", shares.n,
-            percent(shares.top1), percent(shares.top3), percent(shares.coarse_top1));
+        println!(
+            "  {group:<12} {:>5} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %",
+            shares.n,
+            percent(shares.top1),
+            percent(shares.top3),
+            percent(shares.coarse_top1)
+        );
     }
     Ok(())
 }
@@ -40,7 +51,12 @@ pub fn run_enrol(args: &EnrolArgs) -> Result<(), Failure> {
     for confusion in &report.confusions {
         println!("looks alike: {} and {} ({:.2})", confusion.sku, confusion.with, confusion.similarity);
     }
-    println!("{} holds {} products, {} entries of {} photos", args.options.gallery.display(), report.products,
-        report.entries, report.photos);
+    println!(
+        "{} holds {} products, {} entries of {} photos",
+        args.options.gallery.display(),
+        report.products,
+        report.entries,
+        report.photos
+    );
     Ok(())
 }

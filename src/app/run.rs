@@ -76,7 +76,9 @@ mod real {
             (Some(file), _) => setup::gallery_file(file)?,
             (None, Some(gallery)) => gallery,
             (None, None) => {
-                return Err(Failure::Failed("neither the store nor this cart's cache has a gallery of products".to_owned()));
+                return Err(Failure::Failed(
+                    "neither the store nor this cart's cache has a gallery of products".to_owned(),
+                ));
             }
         };
         let sight = setup::sight(embedder, gallery)?;

@@ -71,7 +71,9 @@ pub fn catalog(cache: &CatalogCache, store: &dyn Store) -> Result<Catalog, Failu
 /// [`Failure`] when what the store gave is damaged.
 pub fn store_gallery(cache: &CatalogCache, store: &dyn Store) -> Result<Option<Gallery>, Failure> {
     match cache.fetch_gallery(store) {
-        Ok(fetched) => Gallery::from_bytes("the store's gallery", &fetched.content.bytes).map(Some).map_err(Failure::from_error),
+        Ok(fetched) => {
+            Gallery::from_bytes("the store's gallery", &fetched.content.bytes).map(Some).map_err(Failure::from_error)
+        }
         Err(error) => {
             tracing::warn!("{error}");
             Ok(None)

@@ -63,8 +63,7 @@ pub fn open(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
         move |action| act(&mut world.lock().unwrap_or_else(PoisonError::into_inner), &clock, action)
     });
     let watcher = {
-        let (handle, stop, clock, catalog) =
-            (panel.handle(), stop.clone(), stage.clock.clone(), stage.catalog.clone());
+        let (handle, stop, clock, catalog) = (panel.handle(), stop.clone(), stage.clock.clone(), stage.catalog.clone());
         let (picture, load, client, language) =
             (cart.picture.clone(), cart.load.clone(), stage.client.clone(), args.screen.language);
         std::thread::spawn(move || {
@@ -74,10 +73,11 @@ pub fn open(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
                 picture: client.picture(&product.sku).unwrap_or_default(),
             });
             handle.set_shelf(shelf.collect());
-            let name = |item: &crate::emulator::world::Item| match item.sku.as_ref().and_then(|sku| catalog.product(sku)) {
-                Some(product) => product.names.in_language(language).to_owned(),
-                None => String::new(),
-            };
+            let name =
+                |item: &crate::emulator::world::Item| match item.sku.as_ref().and_then(|sku| catalog.product(sku)) {
+                    Some(product) => product.names.in_language(language).to_owned(),
+                    None => String::new(),
+                };
             while !stop.asked() {
                 refresh(&handle, &world, &clock, &picture, &load, &name);
                 #[allow(clippy::disallowed_methods, reason = "the panel is drawn at a steady pace")]

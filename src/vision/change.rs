@@ -28,7 +28,7 @@ pub struct ChangeSettings {
 
 impl Default for ChangeSettings {
     fn default() -> ChangeSettings {
-        ChangeSettings { still_ms: 200, still_pictures: 3, covered_ms: 700, memory_ms: 8_000, renew_ms: 1_000 }
+        ChangeSettings { still_ms: 200, still_pictures: 3, covered_ms: 700, memory_ms: 5_000, renew_ms: 1_000 }
     }
 }
 
@@ -88,6 +88,8 @@ pub struct ChangeFinder {
     /// Which of `stills` the last change was found against.
     before: usize,
     renewed: Stamp,
+    /// Where the view differs from the newest still picture.
+    newest_hot: Vec<bool>,
     noise: f32,
     unseen_since: Option<Stamp>,
     seen_since: Option<Stamp>,
@@ -109,6 +111,7 @@ impl ChangeFinder {
             stills: VecDeque::with_capacity(STILLS),
             before: 0,
             renewed: Stamp(0),
+            newest_hot: Vec::new(),
             noise: 1.0,
             unseen_since: None,
             seen_since: None,
@@ -225,14 +228,24 @@ impl ChangeFinder {
         for (place, still) in self.stills.iter().enumerate().rev() {
             let fresh = frame.at.millis_since(still.frame.at) <= self.settings.memory_ms;
             if Some(place) != newest && !fresh {
-                continue;
+                break;
             }
             match self.comparer.compare(&still.grid, &self.now, self.noise) {
-                Difference::Region(region) if found.is_none_or(|(_, held)| region.area < held.area) => {
+                difference if Some(place) == newest => {
+                    self.comparer.keep_hot(&mut self.newest_hot);
+                    match difference {
+                        Difference::Nothing => break,
+                        Difference::Region(region) => found = Some((place, region)),
+                        Difference::Unclear => {}
+                    }
+                }
+                // What rested in view for a moment and left again is part of the difference to the newest picture, and not
+                // of that to an older one. A difference in other places tells of something earlier.
+                Difference::Region(region) if self.comparer.is_part_of(&self.newest_hot) => {
                     found = Some((place, region));
                 }
-                // It looks as before the movement: an older picture can only tell what happened earlier.
-                Difference::Nothing if Some(place) == newest => break,
+                // It looks as it did then: still older pictures can only tell what happened before.
+                Difference::Nothing => break,
                 _ => {}
             }
         }
@@ -396,6 +409,25 @@ mod tests {
             let (before, after) = (finder.before().expect("before"), finder.after().expect("after"));
             assert!(before.at < after.at, "step {step}");
         }
+    }
+
+    #[test]
+    fn what_was_taken_out_is_told_by_the_newest_picture_whatever_happened_before() {
+        let small = thing(150, 150, 60, [200, 60, 60]);
+        let large = thing(400, 280, 140, [60, 160, 60]);
+        let both = Scene::basket().with(small).with(large);
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let scenes = [(Scene::basket(), 10), (Scene::basket().with(small), 10), (both, 10)];
+        play(&mut finder, 0, &scenes);
+        // The view is now as it was once before, and what differs from an older picture is smaller.
+        let events = play(&mut finder, 1_500, &[(Scene::basket().with(small), 10)]);
+        let [SceneEvent::Changed { region, .. }] = events[..] else { panic!("{events:?}") };
+        assert!(region.overlap(&Rectangle { left: 330, top: 210, width: 140, height: 140 }) > 0.6, "{region:?}");
+        // The first that came in goes out first: to the oldest picture only the other differs.
+        play(&mut finder, 2_000, &[(Scene::basket().with(small).with(large), 10)]);
+        let events = play(&mut finder, 2_500, &[(Scene::basket().with(large), 10)]);
+        let [SceneEvent::Changed { region, .. }] = events[..] else { panic!("{events:?}") };
+        assert!(region.overlap(&Rectangle { left: 120, top: 120, width: 60, height: 60 }) > 0.5, "{region:?}");
     }
 
     #[test]

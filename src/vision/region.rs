@@ -114,6 +114,24 @@ impl Comparer {
         })
     }
 
+    /// Copies which cells differed in the last comparison.
+    pub fn keep_hot(&self, hot: &mut Vec<bool>) {
+        hot.clear();
+        hot.extend(self.smooth.iter().map(|score| *score > 0.0));
+    }
+
+    /// Whether what differed in the last comparison is a part of what differs in `whole`, and clearly not all of it.
+    pub fn is_part_of(&self, whole: &[bool]) -> bool {
+        let (mut own, mut shared, mut all) = (0u32, 0u32, 0u32);
+        for (score, whole) in self.smooth.iter().zip(whole) {
+            own += u32::from(*score > 0.0);
+            shared += u32::from(*score > 0.0 && *whole);
+            all += u32::from(*whole);
+        }
+        // Eight of ten cells: the two differences are never the same to the cell.
+        shared * 10 >= own * 8 && own * 10 < all * 8
+    }
+
     /// Takes out what changed everywhere alike: exposure and white balance.
     fn balance(&mut self) {
         let read: [fn(&Features) -> f32; 3] = [|f| f.light, |f| f.colour[0], |f| f.colour[1]];
