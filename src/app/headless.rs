@@ -324,7 +324,12 @@ impl Player {
                     self.tap("something-else")?;
                     self.wait_for("the page of all products", |player| matches!(player.page(), Some(Page::Browse(_))))?;
                     self.picture("browse");
-                    self.tap(&format!("tile-{sku}"))?;
+                    if self.tap(&format!("tile-{sku}")).is_err() {
+                        self.say("  it is not there: the shopper goes back and touches: not for sale, mine");
+                        self.tap("back")?;
+                        self.wait_for("the question again", |player| player.question().is_some())?;
+                        self.tap("not-mine")?;
+                    }
                 }
             },
             None => return Err(Failure::Failed("there is a question although nothing was done".to_owned())),

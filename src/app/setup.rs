@@ -81,6 +81,9 @@ pub fn store_gallery(cache: &CatalogCache, store: &dyn Store) -> Result<Option<G
     }
 }
 
+/// The journal, the cart that it leaves, and the entries that it was left by.
+pub type Opened = (Box<dyn Journal>, Cart, Vec<JournalEntry>);
+
 /// Opens the journal in `folder` and takes up the trip that a pulled battery left there, if any.
 ///
 /// # Errors
@@ -90,7 +93,7 @@ pub fn cart(
     settings: CartSettings,
     catalog: Arc<Catalog>,
     now: Stamp,
-) -> Result<(Box<dyn Journal>, Cart, Vec<JournalEntry>), Failure> {
+) -> Result<Opened, Failure> {
     let mut journal = SqliteJournal::open(&folder.join("cart.db")).map_err(Failure::from_error)?;
     let entries = journal.open_trip().map_err(Failure::from_error)?;
     let cart = Cart::restore(settings, catalog, &entries, now).map_err(Failure::from_error)?;

@@ -33,6 +33,10 @@ pub struct CartSettings {
     pub sight_wait_ms: u64,
     /// How long it waits while something moves in view.
     pub moving_wait_ms: u64,
+    /// How long a change that the weight does not prove waits for more evidence before it is booked or asked about.
+    pub hold_ms: u64,
+    /// How soon after a change a smaller one of the opposite sign is a hand that lets go.
+    pub hand_ms: u64,
     /// How long the last change stays large on the screen.
     pub last_change_ms: u64,
     /// Whether goods are weighed for price by a scale that is not legal for trade.
@@ -48,6 +52,8 @@ impl Default for CartSettings {
             dead_band: Grams(4.0),
             sight_wait_ms: 1500,
             moving_wait_ms: 4000,
+            hold_ms: 400,
+            hand_ms: 1500,
             last_change_ms: 4000,
             demo_weighing: true,
         }
@@ -280,7 +286,8 @@ impl Cart {
 
     /// When the cart wants [`CartInput::Ticked`], if at all.
     pub fn next_timeout(&self, now: Stamp) -> Option<Stamp> {
-        let decisions = self.pending.iter().map(|pending| self.decide_at(pending)).filter(|at| *at > now);
+        let decisions = self.pending.iter().flat_map(|pending| [self.decide_at(pending), self.ripe_at(pending)]);
+        let decisions = decisions.filter(|at| *at > now);
         let last_change = self.last_change.as_ref().map(|(_, until)| *until);
         let ask_store = match &self.checkout {
             Checkout::Unknown { ask_at, .. } => Some(*ask_at),
@@ -315,18 +322,8 @@ impl Cart {
             return;
         }
         // A hand still lay on the goods when the first change settled: what remains when it lets go is the event.
-        let pressed = |last: &mut Pending| {
-            let open = &last.evidence;
-            open.sighting.is_none() && open.change.change.0.signum() != change.change.0.signum()
-        };
-        if let Some(mut last) = self.pending.pop_back_if(pressed) {
-            let open = &mut last.evidence.change;
-            open.change = open.change + change.change;
-            open.margin = Grams(open.margin.0.hypot(change.margin.0));
-            open.load = change.load;
-            open.settled = change.settled;
-            last.evidence.sighting = self.find_sighting(last.evidence.change.began, change.settled);
-            self.pending.push_back(last);
+        if let Some(pressed) = self.take_pressed(change) {
+            self.pending.push_back(pressed);
             return;
         }
         let evidence = ChangeEvidence {
@@ -336,6 +333,35 @@ impl Cart {
         };
         self.begin_trip(now, outputs);
         self.pending.push_back(Pending { evidence });
+    }
+
+    /// Takes the open change that `change` corrects, if any, and corrects it: of the opposite sign, and soon after.
+    fn take_pressed(&mut self, change: SettledChange) -> Option<Pending> {
+        let settings = &self.settings;
+        let corrects = |pending: &Pending| {
+            let open = &pending.evidence.change;
+            open.change.0.signum() != change.change.0.signum()
+                && change.began.millis_since(open.settled) <= settings.hand_ms
+                && change.change.abs().0 < open.change.abs().0
+        };
+        let mut pressed = match self.pending.pop_back_if(|pending| corrects(pending)) {
+            Some(pending) => pending,
+            None => {
+                let asked = self.question.take_if(|open| !open.browsing && corrects(&open.pending))?;
+                self.changed = true;
+                asked.pending
+            }
+        };
+        let open = &mut pressed.evidence.change;
+        open.change = open.change + change.change;
+        open.margin = Grams(open.margin.0.hypot(change.margin.0));
+        open.load = change.load;
+        open.settled = change.settled;
+        let seen = self.find_sighting(pressed.evidence.change.began, change.settled);
+        if let Some(seen) = seen {
+            prefer(&mut pressed.evidence, &seen);
+        }
+        Some(pressed)
     }
 
     fn scale_recovered(&mut self, load: Grams, now: Stamp, outputs: &mut Vec<CartOutput>) {
@@ -357,17 +383,16 @@ impl Cart {
             return;
         }
         for pending in &mut self.pending {
-            if pending.evidence.sighting.is_none() && covers(&sighting, &pending.evidence.change) {
-                pending.evidence.sighting = Some(sighting.clone());
+            if covers(&sighting, &pending.evidence.change) {
+                prefer(&mut pending.evidence, &sighting);
             }
         }
         // What the camera saw late may answer the question before the shopper does; it never changes a line.
         if let Some(open) = &mut self.question
-            && open.pending.evidence.sighting.is_none()
             && !open.browsing
             && covers(&sighting, &open.pending.evidence.change)
         {
-            open.pending.evidence.sighting = Some(sighting.clone());
+            prefer(&mut open.pending.evidence, &sighting);
             let pending = open.pending.clone();
             let judgement = self.judge(&pending);
             if let Verdict::Book(scored) = judgement.verdict.clone() {
@@ -435,10 +460,12 @@ impl Cart {
             let pending = self.pending[index].clone();
             let judgement = self.judge(&pending);
             match judgement.verdict.clone() {
-                Verdict::Book(scored) => {
+                Verdict::Book(scored) if self.proven(&scored) || self.ripe_at(&pending) <= now => {
                     self.pending.remove(index);
                     self.book(&pending, &judgement, &scored, now, outputs);
                 }
+                _ if self.ripe_at(&pending) > now => index += 1,
+                Verdict::Book(_) => index += 1,
                 Verdict::Ask(options) if self.question.is_none() => {
                     self.pending.remove(index);
                     self.ask(pending, judgement, &options, outputs);
@@ -446,6 +473,29 @@ impl Cart {
                 Verdict::Ask(_) => index += 1,
             }
         }
+    }
+
+    /// Whether the weight itself proves that no hand lies on the goods: pieces have a known mass, loose goods have none.
+    fn proven(&self, scored: &Scored) -> bool {
+        let by_piece = match &scored.hypothesis {
+            Hypothesis::Added { quantity, .. } => matches!(quantity, Quantity::Pieces(_)),
+            Hypothesis::Removed { .. } => true,
+            Hypothesis::OwnThing | Hypothesis::Unknown => false,
+        };
+        by_piece && scored.sigmas <= 2.5
+    }
+
+    /// When a change that is not proven has waited long enough for a hand to let go.
+    fn ripe_at(&self, pending: &Pending) -> Stamp {
+        let evidence = &pending.evidence;
+        let seen = evidence.sighting.as_ref().map_or(Stamp(0), |sighting| sighting.ended);
+        let moving = if self.view_moving_since.is_some() { self.settings.moving_wait_ms } else { 0 };
+        evidence
+            .change
+            .settled
+            .max(seen)
+            .plus_millis(self.settings.hold_ms)
+            .max(evidence.change.settled.plus_millis(moving))
     }
 
     fn ask(&mut self, pending: Pending, judgement: Judgement, options: &[Scored], outputs: &mut Vec<CartOutput>) {
@@ -513,16 +563,7 @@ impl Cart {
                 settled_by,
                 change: change.change,
                 margin: change.margin,
-                candidates: judgement
-                    .scored
-                    .iter()
-                    .filter_map(|scored| match &scored.hypothesis {
-                        Hypothesis::Added { sku, .. } => Some((sku.clone(), scored.probability)),
-                        Hypothesis::Removed { line, .. } => Some((line.sku.clone(), scored.probability)),
-                        Hypothesis::OwnThing | Hypothesis::Unknown => None,
-                    })
-                    .take(5)
-                    .collect(),
+                candidates: by_product(judgement),
                 began: change.began,
             },
         };
@@ -678,6 +719,36 @@ impl Cart {
         self.staff_approved = false;
         self.checkout = Checkout::Idle;
         self.changed = true;
+    }
+}
+
+/// The best products with their probabilities, counts taken together, best first.
+fn by_product(judgement: &Judgement) -> Vec<(Sku, f64)> {
+    let mut products: Vec<(Sku, f64)> = Vec::new();
+    for scored in &judgement.scored {
+        let sku = match &scored.hypothesis {
+            Hypothesis::Added { sku, .. } => sku,
+            Hypothesis::Removed { line, .. } => &line.sku,
+            Hypothesis::OwnThing | Hypothesis::Unknown => continue,
+        };
+        match products.iter_mut().find(|(known, _)| known == sku) {
+            Some((_, probability)) => *probability += scored.probability,
+            None => products.push((sku.clone(), scored.probability)),
+        }
+    }
+    products.truncate(5);
+    products
+}
+
+/// Keeps the sighting that shows more of the item: a hand may have lain over it when the view was first still.
+fn prefer(evidence: &mut ChangeEvidence, sighting: &Sighting) {
+    let came_in = evidence.change.change.0 > 0.0;
+    let clearness = |sighting: &Sighting| {
+        let candidates = if came_in { &sighting.appeared } else { &sighting.vanished };
+        candidates.first().map_or(-1.0, |best| best.similarity)
+    };
+    if evidence.sighting.as_ref().is_none_or(|held| clearness(sighting) > clearness(held)) {
+        evidence.sighting = Some(sighting.clone());
     }
 }
 
