@@ -158,12 +158,12 @@ impl Tensor {
         shape: &[i32],
         needs: sys::LiteRtTensorBufferRequirements,
     ) -> Result<(), EmbedError> {
-        let mut kind = sys::LiteRtRankedTensorType::default();
-        kind.element_type = match numbers {
+        let element_type = match numbers {
             Numbers::Float32 => sys::kLiteRtElementTypeFloat32,
             Numbers::Int8 => sys::kLiteRtElementTypeInt8,
             Numbers::UInt8 => sys::kLiteRtElementTypeUInt8,
         };
+        let mut kind = sys::LiteRtRankedTensorType { element_type, ..Default::default() };
         kind.layout.set_rank(shape.len() as u32);
         kind.layout.set_has_strides(false);
         kind.layout.dimensions.iter_mut().zip(shape).for_each(|(slot, length)| *slot = *length);

@@ -88,12 +88,7 @@ pub type Opened = (Box<dyn Journal>, Cart, Vec<JournalEntry>);
 ///
 /// # Errors
 /// [`Failure`] when the journal cannot be used or the trip cannot be sold any more.
-pub fn cart(
-    folder: &Path,
-    settings: CartSettings,
-    catalog: Arc<Catalog>,
-    now: Stamp,
-) -> Result<Opened, Failure> {
+pub fn cart(folder: &Path, settings: CartSettings, catalog: Arc<Catalog>, now: Stamp) -> Result<Opened, Failure> {
     let mut journal = SqliteJournal::open(&folder.join("cart.db")).map_err(Failure::from_error)?;
     let entries = journal.open_trip().map_err(Failure::from_error)?;
     let cart = Cart::restore(settings, catalog, &entries, now).map_err(Failure::from_error)?;
