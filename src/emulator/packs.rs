@@ -35,12 +35,12 @@ fn longest(lengths: &[f32]) -> (usize, f32) {
     (index, length(index) * 1000.0)
 }
 
-/// Whether a code must lie along a back of this size, and its module in millimetres: the largest of 2/3 and 1/2 mm
-/// whose quiet zones still fit.
-fn code_fit(w: f32, h: f32) -> (bool, f32) {
+/// Whether a code lies along a back of this size, and its module in millimetres: the largest of 2/3 and 1/2 mm whose
+/// quiet zones still fit. On a `round` back it always lies along, or its outer bars would look away.
+fn code_fit(w: f32, h: f32, round: bool) -> (bool, f32) {
     let tries = [(w, false, 2.0 / 3.0), (h, true, 2.0 / 3.0), (w, false, 0.5), (h, true, 0.5)];
-    let fit = tries.into_iter().find(|(side, _, module)| 113.0 * module <= side * 0.99);
-    fit.map_or((false, 1.0 / 3.0), |(_, turned, module)| (turned, module))
+    let fits = |(side, turned, module): &(f32, bool, f32)| (*turned || !round) && 113.0 * module <= side * 0.99;
+    tries.into_iter().find(fits).map_or((round, 1.0 / 3.0), |(_, turned, module)| (turned, module))
 }
 
 /// Draws one of many like things: where, and how large.
@@ -77,7 +77,7 @@ impl Print {
                 let faces = box_faces(size.map(|metres| metres * 1000.0));
                 self.front(brush.within(faces[0]), 1.0);
                 self.side(brush.within(faces[1]));
-                self.back(brush.within(faces[2]), gtin);
+                self.back(brush.within(faces[2]), gtin, false);
                 self.side(brush.within(faces[3]));
                 self.end(brush.within(faces[4]));
                 self.end(brush.within(faces[5]));
@@ -86,7 +86,7 @@ impl Print {
             Shape::Pouch { .. } => {
                 let mut brush = Brush::new(width, height, 3.0, self.ground[0]);
                 self.front(brush.within([0.0, 0.0, width / 2.0, height]), 1.0);
-                self.back(brush.within([width / 2.0, 0.0, width / 2.0, height]), gtin);
+                self.back(brush.within([width / 2.0, 0.0, width / 2.0, height]), gtin, false);
                 let seam = self.lid;
                 brush.within([0.0, 0.0, width, height]).rect([0.0, 0.0, width, height * 0.035], seam);
                 brush.rect([0.0, height * 0.965, width, height * 0.035], seam);
@@ -104,7 +104,7 @@ impl Print {
                 let label = [0.0, top, width, tall];
                 self.ground(brush.within(label));
                 self.front(brush.within([width * 0.04, top, width * 0.5, tall]), 0.62);
-                self.back(brush.within([width * 0.58, top, width * BACK_SHARE, tall]), gtin);
+                self.back(brush.within([width * 0.58, top, width * BACK_SHARE, tall]), gtin, true);
                 brush.done()
             }
             _ => Brush::new(width, height, 1.0, self.ground[0]).done(),
@@ -120,7 +120,7 @@ impl Print {
             Shape::Turned { outline, .. } => (width * BACK_SHARE, longest(&along(outline)).1),
             _ => (width, height),
         };
-        code_fit(w, h).1 / 1000.0
+        code_fit(w, h, matches!(shape, Shape::Turned { .. })).1 / 1000.0
     }
 
     fn ground(&self, brush: &mut Brush) {
@@ -158,7 +158,7 @@ impl Print {
         brush.line((w * 0.1, h * 0.925), (w * 0.45, h * 0.925), h * 0.012, self.picture[0]);
     }
 
-    fn back(&self, brush: &mut Brush, gtin: Gtin) {
+    fn back(&self, brush: &mut Brush, gtin: Gtin, round: bool) {
         self.ground(brush);
         let (w, h) = brush.room();
         brush.rect([0.0, h * 0.04, w, h * 0.11], self.block[0]);
@@ -170,7 +170,7 @@ impl Print {
             brush.line((w * 0.08, row), (end, row), 0.9, self.block[0]);
             row += 2.6;
         }
-        let (turned, module) = code_fit(w, h);
+        let (turned, module) = code_fit(w, h, round);
         let bar = if turned { (w * 0.62).min(34.0) } else { (h * 0.30).min(34.0) };
         let (cw, ch) = if turned { (bar, 113.0 * module) } else { (113.0 * module, bar) };
         let top = if turned { (h - ch) / 2.0 } else { h * 0.52 };
