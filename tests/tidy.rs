@@ -148,7 +148,8 @@ fn modules() -> Vec<String> {
 
 /// The text without its tests, which stand at the end.
 fn shipped(text: &str) -> String {
-    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    let is_shipped = |line: &&str| !line.starts_with("#[cfg(test)]") && !line.starts_with("#[cfg(all(test");
+    text.lines().take_while(is_shipped).collect::<Vec<_>>().join("\n")
 }
 
 /// Complains where the domain names a crate or a part of std that is more than values and decisions.
