@@ -68,6 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             world.advance(at);
             let moves = !world.moving(at).is_empty();
+            #[allow(clippy::disallowed_methods, reason = "it measures how long drawing takes")]
             let begin = Instant::now();
             camera.render(&world, at, &mut frame);
             let ms = begin.elapsed().as_secs_f64() * 1e3;

@@ -45,8 +45,11 @@ pub enum Deed {
     Lean,
     /// The cart rolls over tiles for a while.
     Roll,
-    /// The store's server stops, or starts again.
-    StopStore(bool),
+    /// The store's server stops and comes back after so many seconds, whatever the shopper does meanwhile.
+    StopStore {
+        /// Seconds.
+        seconds: f64,
+    },
     /// Nothing, for so many seconds.
     Wait {
         /// Seconds.
@@ -86,7 +89,7 @@ pub enum TripError {
 
 /// The deeds, for messages and help.
 pub const DEEDS: &str = "put SKU [PIECES], take SKU, own phone|bag|coat, answer [SKU|own], cover, uncover, freeze, thaw, unplug, plug, \
-                         bump, lean, roll, stop-store, start-store, wait SECONDS";
+                         bump, lean, roll, stop-store SECONDS, wait SECONDS";
 
 impl Trip {
     /// Reads a trip file and checks every product in it against the catalogue.
@@ -148,8 +151,7 @@ fn deed(words: &[&str], catalog: &Catalog) -> Result<Deed, String> {
         ["bump"] => Deed::Bump,
         ["lean"] => Deed::Lean,
         ["roll"] => Deed::Roll,
-        ["stop-store"] => Deed::StopStore(true),
-        ["start-store"] => Deed::StopStore(false),
+        ["stop-store", seconds] => Deed::StopStore { seconds: number(seconds, 0.0, 600.0)? },
         ["wait", seconds] => Deed::Wait { seconds: number(seconds, 0.0, 600.0)? },
         _ => return Err(format!("{:?} is not a deed; deeds are: {DEEDS}", words.join(" "))),
     })

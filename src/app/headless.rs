@@ -102,6 +102,7 @@ pub fn play(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
         booked: 0,
         pictures: 0,
         hand: None,
+        store_back_at: None,
         questions: 0,
         drop_to_line_ms: Vec::new(),
     };
@@ -138,6 +139,7 @@ struct Player {
     booked: usize,
     pictures: u32,
     hand: Option<InHand>,
+    store_back_at: Option<Stamp>,
     questions: u32,
     drop_to_line_ms: Vec<u64>,
 }
@@ -261,9 +263,10 @@ impl Player {
                 self.stage.world().roll(self.stage.clock.now(), 3000);
                 self.pass(6000)
             }
-            Deed::StopStore(stopped) => {
-                self.say(if *stopped { "\nthe store's server stops" } else { "\nthe store's server is back" });
-                self.stage.stop_store(*stopped)
+            Deed::StopStore { seconds } => {
+                self.say(&format!("\nthe store's server stops for {seconds} s"));
+                self.store_back_at = Some(self.now().plus_millis((seconds * 1000.0) as u64));
+                self.stage.stop_store(true)
             }
             Deed::Wait { seconds } => self.pass((seconds * 1000.0) as u64),
         }
@@ -447,6 +450,11 @@ impl Player {
     fn pump(&mut self) -> Result<(), Failure> {
         if !self.cart.is_alive() {
             return Err(Failure::Failed("the cart has stopped; its journal cannot be written".to_owned()));
+        }
+        if self.store_back_at.is_some_and(|at| at <= self.now()) {
+            self.store_back_at = None;
+            self.say("  (the store's server is back)");
+            self.stage.stop_store(false)?;
         }
         let mut heard = self.heard.recv_timeout(Duration::from_millis(20)).ok();
         while let Some(next) = heard {

@@ -35,7 +35,9 @@ pub struct CartSettings {
     pub moving_wait_ms: u64,
     /// How long a change that the weight does not prove waits for more evidence before it is booked or asked about.
     pub hold_ms: u64,
-    /// How soon after a change a smaller one of the opposite sign is a hand that lets go.
+    /// The same before a question: asking too early is worse than asking a little later.
+    pub ask_hold_ms: u64,
+    /// How soon after a change a smaller one is the hand that lets go.
     pub hand_ms: u64,
     /// How long the last change stays large on the screen.
     pub last_change_ms: u64,
@@ -50,9 +52,10 @@ impl Default for CartSettings {
             nonce: "test".to_owned(),
             fusion: FusionSettings::default(),
             dead_band: Grams(4.0),
-            sight_wait_ms: 1500,
+            sight_wait_ms: 3500,
             moving_wait_ms: 4000,
             hold_ms: 400,
+            ask_hold_ms: 900,
             hand_ms: 1500,
             last_change_ms: 4000,
             demo_weighing: true,
@@ -73,6 +76,9 @@ pub enum RestoreError {
     #[error("the journal of the open trip does not begin with its start")]
     NoStart,
 }
+
+/// A hand that lowers an item carries at most this share of it when the load first looks settled (an estimate).
+const CARRIED: f64 = 0.2;
 
 /// A settled change that is not yet booked.
 #[derive(Debug, Clone, PartialEq)]
@@ -286,7 +292,10 @@ impl Cart {
 
     /// When the cart wants [`CartInput::Ticked`], if at all.
     pub fn next_timeout(&self, now: Stamp) -> Option<Stamp> {
-        let decisions = self.pending.iter().flat_map(|pending| [self.decide_at(pending), self.ripe_at(pending)]);
+        let decisions = self
+            .pending
+            .iter()
+            .flat_map(|pending| [self.decide_at(pending), self.ripe_at(pending, true), self.ripe_at(pending, false)]);
         let decisions = decisions.filter(|at| *at > now);
         let last_change = self.last_change.as_ref().map(|(_, until)| *until);
         let ask_store = match &self.checkout {
@@ -335,14 +344,14 @@ impl Cart {
         self.pending.push_back(Pending { evidence });
     }
 
-    /// Takes the open change that `change` corrects, if any, and corrects it: of the opposite sign, and soon after.
+    /// Takes the open change that `change` corrects, if any, and corrects it: soon after, and what a hand does.
     fn take_pressed(&mut self, change: SettledChange) -> Option<Pending> {
         let settings = &self.settings;
         let corrects = |pending: &Pending| {
             let open = &pending.evidence.change;
-            open.change.0.signum() != change.change.0.signum()
-                && change.began.millis_since(open.settled) <= settings.hand_ms
-                && change.change.abs().0 < open.change.abs().0
+            // A hand that pressed leaves less behind; one that still carried a part leaves a little more.
+            let share = change.change.0 / open.change.0;
+            change.began.millis_since(open.settled) <= settings.hand_ms && share > -1.0 && share < CARRIED
         };
         let mut pressed = match self.pending.pop_back_if(|pending| corrects(pending)) {
             Some(pending) => pending,
@@ -460,17 +469,15 @@ impl Cart {
             let pending = self.pending[index].clone();
             let judgement = self.judge(&pending);
             match judgement.verdict.clone() {
-                Verdict::Book(scored) if self.proven(&scored) || self.ripe_at(&pending) <= now => {
+                Verdict::Book(scored) if self.proven(&scored) || self.ripe_at(&pending, true) <= now => {
                     self.pending.remove(index);
                     self.book(&pending, &judgement, &scored, now, outputs);
                 }
-                _ if self.ripe_at(&pending) > now => index += 1,
-                Verdict::Book(_) => index += 1,
-                Verdict::Ask(options) if self.question.is_none() => {
+                Verdict::Ask(options) if self.question.is_none() && self.ripe_at(&pending, false) <= now => {
                     self.pending.remove(index);
                     self.ask(pending, judgement, &options, outputs);
                 }
-                Verdict::Ask(_) => index += 1,
+                Verdict::Book(_) | Verdict::Ask(_) => index += 1,
             }
         }
     }
@@ -486,16 +493,12 @@ impl Cart {
     }
 
     /// When a change that is not proven has waited long enough for a hand to let go.
-    fn ripe_at(&self, pending: &Pending) -> Stamp {
+    fn ripe_at(&self, pending: &Pending, sure: bool) -> Stamp {
+        let hold = if sure { self.settings.hold_ms } else { self.settings.ask_hold_ms };
         let evidence = &pending.evidence;
         let seen = evidence.sighting.as_ref().map_or(Stamp(0), |sighting| sighting.ended);
         let moving = if self.view_moving_since.is_some() { self.settings.moving_wait_ms } else { 0 };
-        evidence
-            .change
-            .settled
-            .max(seen)
-            .plus_millis(self.settings.hold_ms)
-            .max(evidence.change.settled.plus_millis(moving))
+        evidence.change.settled.max(seen).plus_millis(hold).max(evidence.change.settled.plus_millis(moving))
     }
 
     fn ask(&mut self, pending: Pending, judgement: Judgement, options: &[Scored], outputs: &mut Vec<CartOutput>) {
