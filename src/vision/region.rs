@@ -1,7 +1,7 @@
 //! What differs between two pictures of the same view: one region, or none that can be relied on.
 //!
-//! Colour and texture count, brightness alone hardly: a shadow changes only that. Things that moved by a cell do not
-//! count at all, so a neighbour that was nudged does not widen the region.
+//! Colour and texture count, brightness alone hardly: a shadow changes only that. Things that moved by a cell or two do
+//! not count at all, so a neighbour that was nudged does not widen the region.
 
 use super::grid::{Grid, gain};
 
@@ -37,6 +37,8 @@ const SMALLEST_AREA: f32 = 0.0012;
 const LARGEST_AREA: f32 = 0.6;
 /// The region must hold at least this share of all that changed.
 const LEAST_SHARE: f32 = 0.35;
+/// A thing that moved by so many cells has not changed.
+const NUDGE: usize = 2;
 /// A cell is hot from this score on.
 const HOT: f32 = 1.0;
 /// No single cell may count for more than this.
@@ -154,13 +156,15 @@ impl Comparer {
         for row in 1..height - 1 {
             for column in 1..width - 1 {
                 let now = &self.after[row * width + column];
-                let mut least = f32::INFINITY;
-                for other_row in row - 1..=row + 1 {
-                    for then in &self.before[other_row * width + column - 1..=other_row * width + column + 1] {
-                        least = least.min(unlike(then, now));
-                    }
+                // Most cells are as they were, so the cell itself is tried first.
+                let mut least = unlike(&self.before[row * width + column], now);
+                let (first, last) = (column.saturating_sub(NUDGE).max(1), (column + NUDGE).min(width - 2));
+                for other_row in row.saturating_sub(NUDGE).max(1)..=(row + NUDGE).min(height - 2) {
                     if least <= 0.0 {
                         break;
+                    }
+                    for then in &self.before[other_row * width + first..=other_row * width + last] {
+                        least = least.min(unlike(then, now));
                     }
                 }
                 self.scores[row * width + column] = least.min(MOST);
