@@ -19,7 +19,7 @@ use crate::runtime::Clock;
 use crate::runtime::cart::Audience;
 use crate::runtime::recorder::Recorder;
 use crate::store::{BookKeeping, RunningStore, StoreConfig, serve};
-use crate::vision::Sight;
+use crate::vision::{Gallery, Sight};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,6 +125,8 @@ impl Stage {
         let embedder = setup::embedder(&model, args.recogniser.threads)?;
         let model_id = embedder.model_id();
         let own_gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;
+        // What is handed to the store is checked first, so that the message names the file.
+        Gallery::load_for(&own_gallery, model_id, embedder.dimension()).map_err(Failure::usage)?;
         let stock: Arc<dyn Stock> = match &args.photos {
             Some(folder) => Arc::new(PhotoShelf::open(folder, &args.split, range.catalog()).map_err(Failure::usage)?),
             None => Shelf::own(),

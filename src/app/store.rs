@@ -5,6 +5,7 @@ use super::{Failure, pictures};
 use crate::cli::StoreArgs;
 use crate::domain::catalog::Catalog;
 use crate::store::{BookKeeping, Pictures, StoreConfig, serve};
+use crate::vision::Gallery;
 use std::path::Path;
 
 /// Runs the store until it is interrupted.
@@ -17,7 +18,11 @@ pub fn run(args: StoreArgs) -> Result<(), Failure> {
         None => args.range.catalog(),
     };
     let gallery = match assets::gallery(args.gallery.as_deref(), args.range) {
-        Ok(file) => Some(std::fs::read(&file).map_err(|error| Failure::file("the gallery", &file, &error))?),
+        Ok(file) => {
+            let bytes = std::fs::read(&file).map_err(|error| Failure::file("the gallery", &file, &error))?;
+            Gallery::from_bytes(&file.display().to_string(), &bytes).map_err(Failure::usage)?;
+            Some(bytes)
+        }
         Err(error) if args.gallery.is_some() => return Err(Failure::usage(error)),
         Err(error) => {
             tracing::warn!("{error}; carts have to bring their own");
