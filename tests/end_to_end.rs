@@ -73,6 +73,8 @@ fn bad_input_is_told_with_its_place_and_loses_nothing() {
     let no_model = at("text.tflite", b"this is no model");
     let broken = at("broken.bin", &damaged);
     let out = folder.path().join("out").display().to_string();
+    // A folder in which no store has left a catalogue: with one there, the cart would go on selling by it.
+    let elsewhere = folder.path().join("elsewhere").display().to_string();
     let config = at("cart.toml", b"cart = \"cart-1\"\nstore = \"http://127.0.0.1:9\"\ncamara = \"/dev/video9\"\n");
     let play = |more: &[&str]| {
         let mut arguments = vec!["emulate", "--headless", "--out", &out];
@@ -88,7 +90,11 @@ fn bad_input_is_told_with_its_place_and_loses_nothing() {
         (play(&["--model", &no_model]), 2, &["text.tflite"]),
         (play(&["--gallery", &broken]), 2, &["damaged"]),
         (play(&["--gallery", "models/gallery-grocery.bin", "--photos", "no-such-folder"]), 2, &["no-such-folder"]),
-        (play(&["--store", "http://127.0.0.1:9"]), 1, &["127.0.0.1:9", "no catalogue from an earlier start"]),
+        (
+            dashcart(&["emulate", "--headless", "--out", &elsewhere, "--store", "http://127.0.0.1:9"]),
+            1,
+            &["127.0.0.1:9", "no catalogue from an earlier start"],
+        ),
         (play(&["--store", "not an address"]), 2, &["not an address"]),
         (play(&["--camera", "/dev/video99"]), 2, &["/dev/video99"]),
         (play(&["--size", "10x10"]), 2, &["1280x800"]),
