@@ -1,5 +1,10 @@
 //! A running cart: its four threads and the channels between them, started and stopped in one place.
 
+#![cfg_attr(
+    not(all(feature = "emulator", feature = "store", feature = "screen-desktop")),
+    allow(dead_code, reason = "only a laptop's panel looks at all of it")
+)]
+
 use crate::domain::cart::{Cart, CartInput};
 use crate::domain::settle::SettleSettings;
 use crate::domain::units::Grams;
