@@ -82,7 +82,7 @@ pub struct RunArgs {
     /// The cart's configuration; options given here count more than what it says.
     #[arg(long, value_name = "FILE", default_value = "/etc/dashcart/cart.toml")]
     pub config: PathBuf,
-    /// The store's address, for example https://store.example:8443.
+    /// The store's address, for example `https://store.example:8443`.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// The camera's device.
