@@ -121,7 +121,8 @@ pub struct Settler {
     raw: VecDeque<f64>,
     /// Readings after the median, oldest first, a little longer than all windows.
     window: VecDeque<(Stamp, f64)>,
-    /// Since when the raw reading has been the same.
+    /// The last raw reading, and since when it has been the same; a fault does not make it forgotten.
+    last_reading: Option<f64>,
     same_since: Stamp,
     last_at: Stamp,
     /// Where readings first left the quiet load, while it is not yet sure that they did.
@@ -136,6 +137,7 @@ impl Settler {
             state: State::Starting,
             raw: VecDeque::with_capacity(4),
             window: VecDeque::with_capacity(128),
+            last_reading: None,
             same_since: Stamp(0),
             last_at: Stamp(0),
             left_at: None,
@@ -152,7 +154,7 @@ impl Settler {
 
     /// Takes one reading and tells what it shows, if anything.
     pub fn push(&mut self, at: Stamp, load: Grams) -> Option<LoadEvent> {
-        if self.raw.back() != Some(&load.0) || self.last_at.millis_since(self.same_since) == 0 && self.raw.is_empty() {
+        if self.last_reading.replace(load.0) != Some(load.0) {
             self.same_since = at;
         }
         self.last_at = at;
@@ -409,6 +411,16 @@ mod tests {
         }
         assert_eq!(events.iter().filter(|event| **event == LoadEvent::Faulted(ScaleFault::Frozen)).count(), 1);
         assert!(matches!(events.last(), Some(LoadEvent::Ready { .. })), "{events:?}");
+    }
+
+    #[test]
+    fn a_cell_that_stays_frozen_stays_at_fault() {
+        let mut settler = Settler::new(SettleSettings::default());
+        let reading = |sample: u64| if sample < 100 { 500.0 + (sample % 7) as f64 * 0.1 } else { 500.3 };
+        let events: Vec<LoadEvent> =
+            (0..2000_u64).filter_map(|sample| settler.push(Stamp(sample * 11_364), Grams(reading(sample)))).collect();
+        assert_eq!(events.len(), 2, "ready once, frozen once, and nothing in the 20 seconds after: {events:?}");
+        assert_eq!(events[1], LoadEvent::Faulted(ScaleFault::Frozen));
     }
 
     #[test]
