@@ -24,6 +24,17 @@ impl Quantity {
     }
 }
 
+impl Quantity {
+    /// This quantity, or `held` where that is less. A quantity of the other kind is left as it is.
+    pub fn at_most(self, held: Quantity) -> Quantity {
+        match (self, held) {
+            (Quantity::Pieces(wanted), Quantity::Pieces(held)) => Quantity::Pieces(wanted.min(held)),
+            (Quantity::Weighed(wanted), Quantity::Weighed(held)) => Quantity::Weighed(wanted.min(held)),
+            (wanted, _) => wanted,
+        }
+    }
+}
+
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -653,7 +653,12 @@ impl Cart {
             let chosen = open.question.options.get(option)?;
             match chosen.line {
                 None => Some(Hypothesis::Added { sku: chosen.sku.clone(), quantity: chosen.quantity }),
-                Some(line) => Some(Hypothesis::Removed { line: self.basket.line(line)?, quantity: chosen.quantity }),
+                Some(line) => {
+                    // Since the question was asked another change may have taken something out of the same line.
+                    let line = self.basket.line(line)?;
+                    let quantity = chosen.quantity.at_most(line.quantity);
+                    Some(Hypothesis::Removed { line, quantity })
+                }
             }
         };
         let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
@@ -675,10 +680,11 @@ impl Cart {
             Hypothesis::Added { sku: sku.clone(), quantity }
         } else {
             let Some(line) = self.basket.lines().into_iter().rev().find(|line| line.sku == *sku) else { return };
-            let quantity = match line.quantity {
-                Quantity::Pieces(held) => Quantity::Pieces(pieces.min(held)),
-                Quantity::Weighed(held) => Quantity::Weighed(WeighedGrams::from_measured(change.abs()).min(held)),
+            let gone = match line.quantity {
+                Quantity::Pieces(_) => Quantity::Pieces(pieces),
+                Quantity::Weighed(_) => Quantity::Weighed(WeighedGrams::from_measured(change.abs())),
             };
+            let quantity = gone.at_most(line.quantity);
             Hypothesis::Removed { line, quantity }
         };
         self.answer(&hypothesis, now, outputs);
