@@ -126,7 +126,8 @@ pub struct EmulateArgs {
     /// Use the store at this address instead of starting one.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// Where the started store keeps its receipts and the cart its journal [default: a folder of this user].
+    /// With windows: where the started store keeps its receipts and the cart its journal [default: a folder of this
+    /// user]. A played trip keeps them in --out.
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
     /// Seed of everything random in the emulated world.

@@ -162,13 +162,7 @@ impl Stage {
         let (journal, cart, restored) = setup::cart(data, settings.clone(), catalog.clone(), clock.now())?;
         let mut world = World::new(stock, args.seed);
         lay_back(&mut world, &restored)?;
-        let recorder = match &args.record {
-            Some(file) => Some(
-                Recorder::begin(file, &model_id.to_string(), &settings, &cart, &restored, clock.now())
-                    .map_err(Failure::usage)?,
-            ),
-            None => None,
-        };
+        let recorder = setup::recorder(args.record.as_deref(), model_id, &settings, &cart, &restored, clock.now())?;
         let camera = match &args.camera {
             Some(device) => Some(webcam(device, &clock)?),
             None => None,

@@ -12,6 +12,11 @@ mod replay;
 mod run;
 mod running;
 mod setup;
+#[cfg(any(
+    all(feature = "emulator", feature = "store", feature = "screen-desktop"),
+    all(feature = "webcam", feature = "load-cell", feature = "screen")
+))]
+mod shown;
 #[cfg(feature = "emulator")]
 mod simulate;
 #[cfg(feature = "store")]

@@ -34,33 +34,15 @@ mod real {
     use crate::adapters::load_cell::{Calibration, PiLoadCell, Wiring};
     use crate::adapters::v4l_camera::V4lCamera;
     use crate::app::running::{CartParts, RunningCart};
-    use crate::app::{assets, setup};
+    use crate::app::shown::Shown;
+    use crate::app::{assets, setup, shown};
     use crate::cli::RunArgs;
     use crate::config::CartConfig;
-    use crate::domain::cart::{Cart, CartInput, CartOutput, CartSettings, CartView, Sound};
-    use crate::domain::catalog::Catalog;
+    use crate::domain::cart::CartSettings;
     use crate::domain::settle::SettleSettings;
-    use crate::ports::Store;
     use crate::runtime::Clock;
-    use crate::runtime::cart::Audience;
-    use crate::runtime::recorder::Recorder;
-    use crate::screen::window::{self, Screen, ScreenHandle};
+    use crate::screen::window::{self, Screen};
     use std::sync::Arc;
-
-    /// Shows on the screen what the cart has to show.
-    struct Shown(ScreenHandle);
-
-    impl Audience for Shown {
-        fn show(&mut self, view: CartView, catalog: &Arc<Catalog>) {
-            self.0.show(view, catalog.clone());
-        }
-
-        fn play(&mut self, sound: Sound) {
-            tracing::debug!("sound: {sound:?}");
-        }
-
-        fn handled(&mut self, _input: &CartInput, _outputs: &[CartOutput], _cart: &Cart) {}
-    }
 
     pub fn run(args: RunArgs) -> Result<(), Failure> {
         let config = CartConfig::read(&args.config).map_err(Failure::usage)?;
@@ -99,13 +81,7 @@ mod real {
             ..CartSettings::default()
         };
         let (journal, cart, restored) = setup::cart(&config.data, settings.clone(), catalog, clock.now())?;
-        let recorder = match &args.record {
-            Some(file) => Some(
-                Recorder::begin(file, &model_id.to_string(), &settings, &cart, &restored, clock.now())
-                    .map_err(Failure::usage)?,
-            ),
-            None => None,
-        };
+        let recorder = setup::recorder(args.record.as_deref(), model_id, &settings, &cart, &restored, clock.now())?;
         let screen = Screen::new(args.screen.language).map_err(Failure::from_error)?;
         let parts = CartParts {
             camera: Box::new(camera),
@@ -120,14 +96,7 @@ mod real {
             clock,
         };
         let cart = RunningCart::start(parts).map_err(Failure::from_error)?;
-        let inputs = cart.inputs.clone();
-        screen.on_press(move |press| {
-            // A press that finds the queue full is lost as on a busy screen, and the shopper presses again.
-            let _ = inputs.try_send(CartInput::Pressed(press));
-        });
-        if let Some(desk) = screen.take_picture_desk() {
-            std::thread::spawn(move || desk.serve(move |sku| client.picture(sku).ok()));
-        }
+        shown::connect(&screen, cart.inputs.clone(), client);
         screen.open().map_err(Failure::from_error)?;
         let ran = window::run().map_err(Failure::from_error);
         cart.stop().map_err(Failure::from_error)?;

@@ -53,7 +53,6 @@ pub struct RunningCart {
     /// The newest picture.
     pub picture: Arc<Mutex<Frame>>,
     /// The newest reading; none while there is none.
-    #[cfg_attr(not(feature = "screen-desktop"), allow(dead_code, reason = "only a window beside the cart shows it"))]
     pub load: Arc<Mutex<Option<Grams>>>,
     stop: Stop,
     sensors: Vec<JoinHandle<()>>,

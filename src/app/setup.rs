@@ -8,7 +8,8 @@ use crate::adapters::sqlite_journal::SqliteJournal;
 use crate::domain::cart::{Cart, CartSettings, JournalEntry};
 use crate::domain::catalog::Catalog;
 use crate::domain::units::Stamp;
-use crate::ports::{Embedder, Journal, Store};
+use crate::ports::{Embedder, Journal, ModelId, Store};
+use crate::runtime::recorder::Recorder;
 use crate::vision::{Gallery, Sight, SightSettings};
 use std::path::Path;
 use std::sync::Arc;
@@ -96,6 +97,22 @@ pub fn cart(folder: &Path, settings: CartSettings, catalog: Arc<Catalog>, now: S
         tracing::info!("an open trip of {} lines is taken up again", cart.basket().lines().len());
     }
     Ok((Box::new(journal), cart, entries))
+}
+
+/// Begins the recording that was asked for, if one was.
+///
+/// # Errors
+/// [`Failure`] when its file cannot be written.
+pub fn recorder(
+    file: Option<&Path>,
+    model: ModelId,
+    settings: &CartSettings,
+    cart: &Cart,
+    restored: &[JournalEntry],
+    now: Stamp,
+) -> Result<Option<Recorder>, Failure> {
+    let begin = |file| Recorder::begin(file, &model.to_string(), settings, cart, restored, now);
+    file.map(begin).transpose().map_err(Failure::usage)
 }
 
 /// A text that differs at every start, so that trip keys never repeat.

@@ -2,37 +2,20 @@
 
 use super::Failure;
 use super::emulate::Stage;
+use super::shown::{self, Shown};
 use crate::cli::EmulateArgs;
-use crate::domain::cart::{Cart, CartInput, CartOutput, CartView, Sound};
-use crate::domain::catalog::Catalog;
 use crate::domain::units::Grams;
 use crate::emulator::stock::OwnThing;
 use crate::emulator::world::{ItemId, Put, ScaleState, World};
 use crate::ports::{Frame, Store};
-use crate::runtime::cart::Audience;
 use crate::runtime::{Clock, Stop};
 use crate::screen::panel::{Panel, PanelAction, PanelHandle, PanelItem, PanelMode, PanelProduct};
-use crate::screen::window::{self, Screen, ScreenHandle};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::screen::window::{self, Screen};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the panel is brought up to date.
 const PANEL_EVERY: Duration = Duration::from_millis(66);
-
-/// Shows on the screen what the cart has to show.
-struct Shown(ScreenHandle);
-
-impl Audience for Shown {
-    fn show(&mut self, view: CartView, catalog: &Arc<Catalog>) {
-        self.0.show(view, catalog.clone());
-    }
-
-    fn play(&mut self, sound: Sound) {
-        tracing::debug!("sound: {sound:?}");
-    }
-
-    fn handled(&mut self, _input: &CartInput, _outputs: &[CartOutput], _cart: &Cart) {}
-}
 
 /// Opens both windows and runs until one is closed.
 ///
@@ -47,16 +30,8 @@ pub fn open(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
     let panel = Panel::new(args.screen.language, mode).map_err(Failure::from_error)?;
     panel.set_position(width as i32 + 8, 0);
     let cart = stage.start(Box::new(Shown(screen.handle())))?;
-    let inputs = cart.inputs.clone();
-    screen.on_press(move |press| {
-        // The queue is long; a press that finds it full is lost as on a busy screen, and the shopper presses again.
-        let _ = inputs.try_send(CartInput::Pressed(press));
-    });
+    shown::connect(&screen, cart.inputs.clone(), stage.client.clone());
     let stop = Stop::default();
-    if let Some(desk) = screen.take_picture_desk() {
-        let client = stage.client.clone();
-        std::thread::spawn(move || desk.serve(move |sku| client.picture(sku).ok()));
-    }
     let world = stage.shared_world();
     panel.on_action({
         let (world, clock) = (world.clone(), stage.clock.clone());
