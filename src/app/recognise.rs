@@ -23,6 +23,20 @@ pub fn run_eval(args: &EvalArgs) -> Result<(), Failure> {
         percent(report.coarse_top1),
         report.model_ms_p50
     );
+    println!(
+        "by sight alone: {:.1} % sure, {:.2} % of them right ({:.1} to {:.1}); at 99 % right {}",
+        percent(report.auto_coverage),
+        percent(report.auto_precision),
+        percent(report.auto_precision_interval[0]),
+        percent(report.auto_precision_interval[1]),
+        report.coverage_at_99.map_or("none would be".to_owned(), |[coverage, margin]| format!(
+            "{:.1} % would be (margin {margin:.2})",
+            percent(coverage)
+        ))
+    );
+    if let Some(area) = report.unknown_auroc {
+        println!("products that are not enrolled: area under the curve {area:.3}");
+    }
     for (group, shares) in &report.groups {
         println!(
             "  {group:<12} {:>5} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %",
