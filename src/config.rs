@@ -1,5 +1,6 @@
 //! The cart's configuration file: what differs from cart to cart and from store to store.
 
+use crate::domain::gs1::InStoreRule;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -21,6 +22,10 @@ pub struct CartConfig {
     /// Whether the scale is legal for trade; where it is not, goods sold by weight are a demonstration and marked so.
     #[serde(default)]
     pub legal_for_trade: bool,
+    /// How the store numbers goods of varying weight in its own codes, for example
+    /// `[[in_store_codes]] prefix = "28", value = "weight", value_digits = 5, decimals = 3`.
+    #[serde(default)]
+    pub in_store_codes: Vec<InStoreRule>,
     /// The load cell's wiring.
     #[serde(default)]
     pub scale: ScaleConfig,
@@ -110,6 +115,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_is_a_configuration_and_so_is_each_line_it_leaves_out() {
+        let example = include_str!("../cross/cart.toml");
+        let config = CartConfig::parse(example).unwrap();
+        assert_eq!((config.cart.as_str(), config.in_store_codes.len()), ("cart-1", 0));
+        let settings = |line: &str| line.starts_with("# ") && (line.contains(" = ") || line.contains("[["));
+        let full: Vec<&str> =
+            example.lines().map(|line| if settings(line) { line.trim_start_matches("# ") } else { line }).collect();
+        let full = CartConfig::parse(&full.join("\n")).unwrap();
+        assert_eq!(full.in_store_codes.len(), 1);
+        assert_eq!(CartConfig { in_store_codes: Vec::new(), ..full }, config, "the lines name the defaults");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let good = "cart = \"cart-7\"\nstore = \"http://store:8080\"\n";
         assert_eq!(CartConfig::parse(good).map(|config| config.camera), Ok("/dev/video0".to_owned()));
@@ -117,6 +135,12 @@ mod tests {
             ("cart = \"cart-7\"", "store"),
             (&format!("{good}camara = \"/dev/video1\"\n"), "camara"),
             (&format!("{good}[scale]\nconversions_per_second = 50\n"), "conversions_per_second"),
+            (
+                &format!(
+                    "{good}[[in_store_codes]]\nprefix = \"40\"\nvalue = \"weight\"\nvalue_digits = 5\ndecimals = 3\n"
+                ),
+                "02 or 20 to 29",
+            ),
             ("cart = \"cart 7\"\nstore = \"http://store\"", "a cart's name"),
         ] {
             let reason = CartConfig::parse(text).expect_err("it is wrong");

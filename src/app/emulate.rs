@@ -157,7 +157,7 @@ impl Stage {
             Some(gallery) => gallery,
             None => setup::gallery_file(&own_gallery)?,
         };
-        let sight = setup::sight(embedder, gallery)?;
+        let sight = setup::sight(embedder, gallery, Vec::new())?;
         let settings = CartSettings { nonce: setup::nonce()?, ..CartSettings::default() };
         let (journal, cart, restored) = setup::cart(data, settings.clone(), catalog.clone(), clock.now())?;
         let mut world = World::new(stock, args.seed);

@@ -63,7 +63,7 @@ mod real {
                 ));
             }
         };
-        let sight = setup::sight(embedder, gallery)?;
+        let sight = setup::sight(embedder, gallery, config.in_store_codes.clone())?;
         let now = |clock: Clock| move || clock.now();
         let device = args.camera.as_deref().unwrap_or(&config.camera);
         let camera = V4lCamera::open(device, now(clock.clone())).map_err(Failure::from_error)?;

@@ -7,6 +7,7 @@ use crate::adapters::http_store::HttpStore;
 use crate::adapters::sqlite_journal::SqliteJournal;
 use crate::domain::cart::{Cart, CartSettings, JournalEntry};
 use crate::domain::catalog::Catalog;
+use crate::domain::gs1::InStoreRule;
 use crate::domain::units::Stamp;
 use crate::ports::{Embedder, Journal, ModelId, Store};
 use crate::runtime::recorder::Recorder;
@@ -34,12 +35,16 @@ pub fn gallery_file(path: &Path) -> Result<Gallery, Failure> {
     Gallery::load(path).map_err(Failure::usage)
 }
 
-/// Joins a model with its gallery.
+/// Joins a model with its gallery, and with how the store numbers goods of varying weight.
 ///
 /// # Errors
-/// [`Failure`] when they do not belong together.
-pub fn sight(embedder: Box<dyn Embedder>, gallery: Gallery) -> Result<Sight, Failure> {
-    Sight::new(embedder, gallery, SightSettings::default()).map_err(Failure::usage)
+/// [`Failure`] when model and gallery do not belong together.
+pub fn sight(
+    embedder: Box<dyn Embedder>,
+    gallery: Gallery,
+    in_store_codes: Vec<InStoreRule>,
+) -> Result<Sight, Failure> {
+    Sight::new(embedder, gallery, SightSettings { in_store_codes, ..SightSettings::default() }).map_err(Failure::usage)
 }
 
 /// A client of the store at `url`.

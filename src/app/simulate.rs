@@ -24,7 +24,7 @@ pub fn run(args: SimulateArgs) -> Result<(), Failure> {
     let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
     let embedder = setup::embedder(&model, args.recogniser.threads)?;
     let gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;
-    let sight = setup::sight(embedder, setup::gallery_file(&gallery)?)?;
+    let sight = setup::sight(embedder, setup::gallery_file(&gallery)?, Vec::new())?;
     let settings = SimulationSettings { items: args.items, ..SimulationSettings::default() };
     let mut simulation = Simulation {
         stock,

@@ -5,6 +5,7 @@ pub mod cart;
 pub mod catalog;
 pub mod checkout;
 pub mod fusion;
+pub mod gs1;
 pub mod pricing;
 pub mod settle;
 pub mod units;

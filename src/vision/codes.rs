@@ -1,6 +1,7 @@
-//! Codes in pictures: EAN, UPC, QR and DataMatrix with a GTIN in them. Anything else that a code says is ignored.
+//! Codes in pictures: EAN, UPC, QR and DataMatrix that name a product. What their text means, `domain::gs1` knows.
 
 use super::crop::{Rectangle, is_whole};
+use crate::domain::gs1::{InStoreRule, facts_in};
 use crate::domain::units::Gtin;
 use crate::ports::Frame;
 use rxing::{BarcodeFormat, DecodeHints};
@@ -14,18 +15,13 @@ const SHORTEST_SIDE: u32 = 40;
 /// Reads codes; keeps its buffers between calls.
 pub struct CodeReader {
     hints: DecodeHints,
+    rules: Vec<InStoreRule>,
     luma: Vec<u8>,
 }
 
-impl Default for CodeReader {
-    fn default() -> CodeReader {
-        CodeReader::new()
-    }
-}
-
 impl CodeReader {
-    /// A reader of the codes on goods.
-    pub fn new() -> CodeReader {
+    /// A reader of the codes on goods, with the rules for the store's own numbers.
+    pub fn new(rules: Vec<InStoreRule>) -> CodeReader {
         let formats = [
             BarcodeFormat::EAN_13,
             BarcodeFormat::EAN_8,
@@ -35,7 +31,7 @@ impl CodeReader {
             BarcodeFormat::DATA_MATRIX,
         ];
         let hints = DecodeHints { PossibleFormats: Some(HashSet::from(formats)), ..DecodeHints::default() };
-        CodeReader { hints, luma: Vec::new() }
+        CodeReader { hints, rules, luma: Vec::new() }
     }
 
     /// The number of the first code found in `region` of a picture. With `thorough` it also looks for codes that stand
@@ -47,8 +43,7 @@ impl CodeReader {
         let found = found.ok()?;
         match found.getBarcodeFormat() {
             BarcodeFormat::UPC_E => expand_upc_e(found.getText())?.parse().ok(),
-            BarcodeFormat::EAN_13 | BarcodeFormat::EAN_8 | BarcodeFormat::UPC_A => found.getText().parse().ok(),
-            _ => gtin_in(found.getText()),
+            _ => facts_in(found.getText(), &self.rules)?.gtin,
         }
     }
 
@@ -78,27 +73,6 @@ impl CodeReader {
     }
 }
 
-/// The GTIN in a code's text: a GS1 Digital Link (`.../01/GTIN...`), GS1 element strings that begin with AI 01, or the
-/// bare number.
-pub fn gtin_in(text: &str) -> Option<Gtin> {
-    if let Some((scheme, rest)) = text.split_once("://")
-        && matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https")
-    {
-        let path = rest.split(['?', '#']).next().unwrap_or(rest);
-        let mut parts = path.split('/').skip(1).skip_while(|part| *part != "01" && *part != "gtin").skip(1);
-        return parts.next()?.parse().ok();
-    }
-    // FNC1 in first position is given as a group separator, as the symbology identifier, or not at all.
-    let plain = text.strip_prefix("]d2").or_else(|| text.strip_prefix("]Q3")).unwrap_or(text);
-    let plain = plain.strip_prefix('\u{1d}').unwrap_or(plain);
-    let bracketed = plain.strip_prefix("(01)");
-    let element = bracketed.or_else(|| plain.strip_prefix("01").filter(|rest| rest.len() >= 14));
-    if let Some(number) = element.and_then(|rest| rest.get(..14)) {
-        return number.parse().ok();
-    }
-    plain.parse().ok()
-}
-
 /// The 12 digits that the 8 of a UPC-E stand for (GS1 General Specifications, section 5.2.2.4).
 fn expand_upc_e(text: &str) -> Option<String> {
     let digits = text.as_bytes();
@@ -120,27 +94,6 @@ fn expand_upc_e(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::units::Stamp;
-
-    #[test]
-    fn the_gtin_is_taken_out_of_what_a_code_says() {
-        for (text, expected) in [
-            ("https://id.example.org/01/04006381333931", Some("4006381333931")),
-            ("https://example.org/shop/01/04006381333931/10/ABC?17=251231", Some("4006381333931")),
-            ("HTTPS://EXAMPLE.ORG/01/4006381333931#x", Some("4006381333931")),
-            ("\u{1d}010400638133393117251231", Some("4006381333931")),
-            ("]d20104006381333931", Some("4006381333931")),
-            ("(01)04006381333931(10)A", Some("4006381333931")),
-            ("4006381333931", Some("4006381333931")),
-            ("https://example.org/01/04006381333932", None),
-            ("https://example.org/about", None),
-            ("https://", None),
-            ("hello", None),
-            ("01é4006381333931", None),
-            ("", None),
-        ] {
-            assert_eq!(gtin_in(text).map(|gtin| gtin.to_string()).as_deref(), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn a_upc_e_stands_for_twelve_digits() {
@@ -198,7 +151,7 @@ mod tests {
     #[test]
     fn an_ean_in_a_picture_is_read_and_where_there_is_none_nothing_is() {
         let frame = picture_of("4006381333931", 2);
-        let mut reader = CodeReader::new();
+        let mut reader = CodeReader::new(Vec::new());
         let whole = Rectangle::whole(&frame);
         assert_eq!(reader.read(&frame, whole, false).map(|gtin| gtin.to_string()).as_deref(), Some("4006381333931"));
         assert_eq!(reader.read(&frame, Rectangle { top: 0, height: 45, ..whole }, true), None);

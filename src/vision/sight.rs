@@ -8,6 +8,7 @@ use super::gallery::{Gallery, GalleryError};
 use super::recogniser::Recogniser;
 use crate::domain::cart::{CameraFault, CartInput};
 use crate::domain::fusion::{Candidate, CodeSighting, Sighting};
+use crate::domain::gs1::InStoreRule;
 use crate::domain::units::{Gtin, Stamp};
 use crate::ports::{EmbedError, Embedder, Frame, ModelId};
 
@@ -24,6 +25,8 @@ pub struct SightSettings {
     pub codes: bool,
     /// While something moves, codes are looked for this often.
     pub code_every_ms: u64,
+    /// How the store numbers goods of varying weight.
+    pub in_store_codes: Vec<InStoreRule>,
 }
 
 impl Default for SightSettings {
@@ -34,6 +37,7 @@ impl Default for SightSettings {
             candidates: 12,
             codes: true,
             code_every_ms: 150,
+            in_store_codes: Vec::new(),
         }
     }
 }
@@ -58,7 +62,7 @@ impl Sight {
         Ok(Sight {
             finder: ChangeFinder::new(settings.change.clone()),
             recogniser: Recogniser::new(embedder, gallery)?,
-            reader: CodeReader::new(),
+            reader: CodeReader::new(settings.in_store_codes.clone()),
             told: Vec::new(),
             code_sought: None,
             settings,
