@@ -8,6 +8,7 @@ use super::scene::{Body, Heights, Placed};
 use super::shapes::{Corner, Shape};
 use super::shelf::{Good, Look, Shelf};
 use super::space::{Chance, Turn, Vec3, vec3};
+use super::stock::{Piece, Stock, StockError};
 use crate::domain::units::{Sku, Stamp};
 use crate::ports::Frame;
 use std::f32::consts::{FRAC_PI_2, PI, TAU};
@@ -124,20 +125,27 @@ pub fn free_place(heights: &Heights, thing: &mut Placed, tries: usize, chance: &
 
 /// Draws one product as a crop of a camera picture: among other things, partly hidden, in a hand, in any light.
 ///
-/// The crop holds the product's outline and 10 to 25 % more; it is `size` pixels square. `None` for an unknown SKU.
-pub fn render_product(sku: &Sku, seed: u64, size: usize) -> Option<Picture> {
-    let shelf = Shelf::own();
-    let good = shelf.good(sku)?;
+/// The crop holds the product's outline and 10 to 25 % more; it is `size` pixels square. What lies around is of `around`.
+///
+/// # Errors
+/// [`StockError`] when the shelf cannot show the product, or one of those around it.
+pub fn render_product(
+    stock: &dyn Stock,
+    sku: &Sku,
+    around: &[Sku],
+    seed: u64,
+    size: usize,
+) -> Result<Picture, StockError> {
     let mut chance = Chance::new(seed);
     let setting = any_setting(&mut chance);
     let lens = setting.lens();
     // A product that is mostly hidden would teach the wrong thing: compose again.
-    let mut view = View::compose(&shelf, good, &mut chance);
+    let mut view = View::compose(stock, sku, around, &mut chance)?;
     for _ in 0..6 {
         if view.visible_share(&lens) > 0.5 {
             break;
         }
-        view = View::compose(&shelf, good, &mut chance);
+        view = View::compose(stock, sku, around, &mut chance)?;
     }
     let bounds = lens.bounds(&view.target).clipped(WIDTH, HEIGHT);
     let (width, height) = bounds.size();
@@ -146,7 +154,7 @@ pub fn render_product(sku: &Sku, seed: u64, size: usize) -> Option<Picture> {
     let mut camera = Camera::new(Setting { window, ..setting });
     let mut frame = Frame::default();
     camera.take(&view.resting, &view.moving, false, Stamp(seed & 0xffff_ffff), &mut frame);
-    Some(crop(&frame, bounds, chance.between(1.10, 1.25), size))
+    Ok(crop(&frame, bounds, chance.between(1.10, 1.25), size))
 }
 
 /// One product among others, lying or in a hand.
@@ -157,30 +165,34 @@ struct View {
 }
 
 impl View {
-    fn compose(shelf: &Shelf, good: &Good, chance: &mut Chance) -> View {
+    fn compose(stock: &dyn Stock, sku: &Sku, around: &[Sku], chance: &mut Chance) -> Result<View, StockError> {
         let mut crowd = Crowd::default();
-        let any = |chance: &mut Chance| &shelf.goods()[chance.below(shelf.goods().len())];
+        let any = |chance: &mut Chance| match around {
+            [] => stock.take(sku, Side::Any, chance),
+            _ => stock.take(&around[chance.below(around.len())], Side::Any, chance),
+        };
         for _ in 0..chance.below(8) {
-            let other = any(chance);
+            let other = any(chance)?;
             crowd.put(other, chance);
         }
+        let piece = stock.take(sku, Side::Any, chance)?;
         if chance.happens(0.3) {
-            let held = held(good, chance);
+            let held = held(piece, chance);
             let target = held.parts[0].clone();
-            return View { resting: crowd.things, moving: vec![held], target };
+            return Ok(View { resting: crowd.things, moving: vec![held], target });
         }
-        let target = crowd.put(good, chance);
+        let target = crowd.put(piece, chance);
         let mut moving = Vec::new();
         if chance.happens(0.25) {
-            let other = any(chance);
+            let other = any(chance)?;
             crowd.put_near(other, target.at, chance);
         }
         if chance.happens(0.12) {
-            let mut leaving = held(&shelf.goods()[0], chance);
+            let mut leaving = held(any(chance)?, chance);
             leaving.parts.remove(0);
             moving.push(leaving);
         }
-        View { resting: crowd.things, moving, target }
+        Ok(View { resting: crowd.things, moving, target })
     }
 
     /// How much of the target's whole outline the camera sees.
@@ -312,27 +324,18 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn thing(&self, good: &Good, chance: &mut Chance) -> Placed {
-        let share = match good.look {
-            Look::Grown(_) => {
-                let weight = good.product.weight;
-                1.0 + (weight.spread.0 / weight.mean.0) as f32 * chance.normal()
-            }
-            Look::Printed(..) => 1.0,
-        };
-        let body = Arc::new(piece(good, chance.bits() as u32, share));
-        let turn = lying(&good.shape, Side::Any, chance);
-        Placed { id: self.things.len() as u64 + 1, body, at: Vec3::default(), turn }
+    fn thing(&self, piece: Piece) -> Placed {
+        Placed { id: self.things.len() as u64 + 1, body: piece.body, at: Vec3::default(), turn: piece.turn }
     }
 
-    fn put(&mut self, good: &Good, chance: &mut Chance) -> Placed {
-        let mut thing = self.thing(good, chance);
+    fn put(&mut self, piece: Piece, chance: &mut Chance) -> Placed {
+        let mut thing = self.thing(piece);
         free_place(&self.heights, &mut thing, 4, chance);
         self.keep(thing)
     }
 
-    fn put_near(&mut self, good: &Good, at: Vec3, chance: &mut Chance) {
-        let mut thing = self.thing(good, chance);
+    fn put_near(&mut self, piece: Piece, at: Vec3, chance: &mut Chance) {
+        let mut thing = self.thing(piece);
         let away = chance.between(0.05, 0.09);
         let angle = chance.between(0.0, TAU);
         thing.at = vec3(at.x + away * angle.cos(), at.y + away * angle.sin(), 0.5);
@@ -348,9 +351,8 @@ impl Crowd {
 }
 
 /// A product in a hand over the basket.
-fn held(good: &Good, chance: &mut Chance) -> Moving {
-    let body = Arc::new(piece(good, chance.bits() as u32, 1.0));
-    let mut thing = Placed { id: 0, body, at: Vec3::default(), turn: lying(&good.shape, Side::Any, chance) };
+fn held(piece: Piece, chance: &mut Chance) -> Moving {
+    let mut thing = Placed { id: 0, body: piece.body, at: Vec3::default(), turn: piece.turn };
     let tilt = Turn::about_x(chance.between(-0.4, 0.4)).after(&Turn::about_y(chance.between(-0.4, 0.4)));
     thing.turn = tilt.after(&thing.turn);
     thing.at = vec3(chance.between(-0.08, 0.08), chance.between(-0.04, 0.06), chance.between(0.10, 0.26));
