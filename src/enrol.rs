@@ -38,6 +38,10 @@ pub struct EnrolOptions {
     /// Groups of photos for each product beside their mean; chosen by held-out photos where it is not given.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub groups: Option<u8>,
+    /// A gallery whose entries are put beside those of the photos, for the products that both have: what the training
+    /// itself told products apart by (models/class-vectors.bin).
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Option<PathBuf>,
     /// Threads of the model.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
@@ -143,9 +147,12 @@ pub fn enrol(options: &EnrolOptions, embedder: &mut dyn Embedder) -> Result<Enro
         }
         (None, None, _) => return Err(EnrolError::Nothing),
     };
+    let trained = options.vectors.as_deref().map(|path| Gallery::load_for(path, model, dimension)).transpose()?;
     let groups = options.groups.map_or_else(|| best_groups(&seen), usize::from);
     for product in &seen {
-        gallery.put(&product.sku, &entries(&product.embeddings, groups));
+        let mut vectors = entries(&product.embeddings, groups);
+        vectors.extend(trained.iter().flat_map(|trained| trained.vectors(&product.sku)));
+        gallery.put(&product.sku, &vectors);
     }
     let confusions = confusions(&gallery, &seen);
     for confusion in confusions.iter().filter(|confusion| confusion.similarity >= CONFUSING) {
@@ -396,6 +403,7 @@ mod tests {
             dataset: None,
             split: "train".into(),
             groups: None,
+            vectors: None,
             threads: 1,
         }
     }
@@ -478,6 +486,29 @@ mod tests {
         let nothing = EnrolOptions { photos: None, ..all.clone() };
         assert!(matches!(enrol(&nothing, &mut Quarters(1)), Err(EnrolError::Nothing)));
         assert_eq!(std::fs::read(&all.gallery).unwrap(), before);
+    }
+
+    #[test]
+    fn what_the_training_learnt_of_a_product_stands_beside_its_photos() {
+        let folder = tempfile::tempdir().unwrap();
+        shelf(folder.path());
+        let learnt = folder.path().join("learnt.bin");
+        let mut vector = vec![0.1; 12];
+        vector[5] = 1.0;
+        let mut trained = Gallery::empty(ModelId([1; 32]), 12);
+        for sku in ["red", "not photographed"] {
+            trained.put(&Sku::new(sku), std::slice::from_ref(&vector));
+        }
+        trained.save(&learnt).unwrap();
+        let with = EnrolOptions { vectors: Some(learnt), groups: Some(1), ..options(folder.path()) };
+        enrol(&with, &mut Quarters(1)).unwrap();
+        let gallery = Gallery::load(&with.gallery).unwrap();
+        for (sku, count) in [("red", 2), ("green", 1), ("not photographed", 0)] {
+            assert_eq!(gallery.vectors(&Sku::new(sku)).len(), count, "{sku}");
+        }
+        assert_eq!(gallery.search(&vector, 1)[0].sku.as_str(), "red");
+        let foreign = enrol(&with, &mut Quarters(2)).unwrap_err();
+        assert!(matches!(foreign, EnrolError::Gallery(GalleryError::OtherModel { .. })), "{foreign}");
     }
 
     #[test]
