@@ -2,6 +2,7 @@
 //!
 //! A gallery fits exactly one model and says so. One that is damaged, or was made with another model, is refused whole.
 
+use super::dots::dots;
 use crate::domain::fusion::Candidate;
 use crate::domain::units::Sku;
 use crate::ports::ModelId;
@@ -16,6 +17,8 @@ const VERSION: u32 = 1;
 const CHECKSUM_BYTES: usize = 32;
 /// What the eight-bit search finds is weighed again exactly: at least so many entries.
 const SHORTLIST: usize = 64;
+/// Entries whose dot products are made together.
+const BLOCK: usize = 256;
 
 /// Why a gallery cannot be used or written.
 #[derive(Debug, Error)]
@@ -150,24 +153,28 @@ impl Gallery {
             return Vec::new();
         }
         let query: Vec<i8> = embedding.iter().map(|value| (value / largest * 127.0).round() as i8).collect();
-        let rough = |entry: usize| dot(&query, self.entry(entry)) as f32 * self.steps[entry];
-        let mut best: Vec<(f32, u32)> = vec![(f32::NEG_INFINITY, 0); self.skus.len()];
-        for (entry, owner) in self.owners.iter().enumerate() {
-            let score = rough(entry);
-            let held = &mut best[*owner as usize];
-            if score > held.0 {
-                *held = (score, entry as u32);
+        let mut best = Shortlist::new(SHORTLIST.max(4 * count));
+        let (mut products, mut run) = ([0; BLOCK], None::<(u32, f32)>);
+        for (block, numbers) in self.numbers.chunks(BLOCK * self.dimension).enumerate() {
+            dots(&query, numbers, &mut products);
+            let first = block * BLOCK;
+            let last = (first + BLOCK).min(self.owners.len());
+            let entries = self.owners[first..last].iter().zip(&self.steps[first..last]).zip(&products);
+            for ((owner, step), product) in entries {
+                let score = *product as f32 * step;
+                // A product's entries lie together: its best is known when the next one begins.
+                match &mut run {
+                    Some((of, highest)) if of == owner => *highest = highest.max(score),
+                    _ => {
+                        best.offer(run);
+                        run = Some((*owner, score));
+                    }
+                }
             }
         }
-        best.retain(|(score, _)| score.is_finite());
-        let shortlist = SHORTLIST.max(4 * count).min(best.len());
-        if shortlist < best.len() {
-            best.select_nth_unstable_by(shortlist, |a, b| b.0.total_cmp(&a.0));
-            best.truncate(shortlist);
-        }
+        best.offer(run);
         let mut found: Vec<Candidate> = best
-            .iter()
-            .map(|(_, entry)| self.owners[*entry as usize])
+            .owners()
             .map(|owner| Candidate { sku: self.skus[owner as usize].clone(), similarity: self.exact(embedding, owner) })
             .collect();
         found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| a.sku.cmp(&b.sku)));
@@ -306,8 +313,40 @@ pub fn normalise(vector: &mut [f32]) -> bool {
     true
 }
 
-fn dot(a: &[i8], b: &[i8]) -> i32 {
-    a.iter().zip(b).map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b))).sum()
+/// The products with the highest scores so far, at least so many as wanted: more are held until they are too many.
+struct Shortlist {
+    wanted: usize,
+    held: Vec<(u32, f32)>,
+    /// What a newcomer must reach.
+    least: f32,
+}
+
+impl Shortlist {
+    fn new(wanted: usize) -> Shortlist {
+        Shortlist { wanted, held: Vec::with_capacity(4 * wanted), least: f32::NEG_INFINITY }
+    }
+
+    fn offer(&mut self, newcomer: Option<(u32, f32)>) {
+        let Some((owner, score)) = newcomer.filter(|(_, score)| *score > self.least) else { return };
+        self.held.push((owner, score));
+        if self.held.len() == 4 * self.wanted {
+            self.cut();
+            self.least = self.held.last().map_or(self.least, |last| last.1);
+        }
+    }
+
+    /// Lets go of all but those wanted; the last one left has the lowest score.
+    fn cut(&mut self) {
+        if self.held.len() > self.wanted {
+            self.held.select_nth_unstable_by(self.wanted - 1, |a, b| b.1.total_cmp(&a.1));
+            self.held.truncate(self.wanted);
+        }
+    }
+
+    fn owners(mut self) -> impl Iterator<Item = u32> {
+        self.cut();
+        self.held.into_iter().map(|(owner, _)| owner)
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Gallery, String> {

@@ -6,6 +6,7 @@
 pub mod change;
 pub mod codes;
 pub mod crop;
+mod dots;
 pub mod gallery;
 pub mod grid;
 pub mod recogniser;

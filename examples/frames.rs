@@ -1,0 +1,260 @@
+//! Measures what one recognised picture costs: from the camera's bytes (YUYV) to the named product, and how much of that
+//! the model takes. `benches/peer` does the same work the way it would be written in Python.
+//!
+//!     cargo run --release --example frames -- record target/frames
+//!     cargo run --release --example frames -- measure target/frames
+
+use clap::{Parser, Subcommand};
+use dashcart::adapters::engine;
+use dashcart::adapters::webcam_pixels::{YuvRange, YuyvLayout, yuyv_to_rgb};
+use dashcart::domain::units::{Sku, Stamp};
+use dashcart::emulator::Shelf;
+use dashcart::emulator::camera::{Camera, HEIGHT, Setting, WIDTH};
+use dashcart::emulator::portrait::{Side, free_place, lying, piece};
+use dashcart::emulator::scene::{Heights, Placed};
+use dashcart::emulator::space::{Chance, Vec3};
+use dashcart::ports::{EmbedError, Embedder, Frame, ModelId};
+use dashcart::vision::recogniser::Recogniser;
+use dashcart::vision::{Gallery, Rectangle};
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Records pictures of the emulated camera, and measures how long recognising what is new in them takes.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Writes pictures as the camera gives them (NNN.yuyv) and what is new in each (regions.csv).
+    Record {
+        /// Where to write.
+        folder: PathBuf,
+        /// Pictures.
+        #[arg(long, default_value_t = 60)]
+        count: usize,
+        /// Fixes what is drawn.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Recognises what is new in each picture, several times over, and prints the times.
+    Measure {
+        /// Where the pictures are.
+        folder: PathBuf,
+        /// The model.
+        #[arg(long, default_value = "models/dashcart.tflite")]
+        model: PathBuf,
+        /// The gallery.
+        #[arg(long, default_value = "models/gallery-shelf.bin")]
+        gallery: PathBuf,
+        /// Threads of the model.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// How often each picture is recognised.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Searches a gallery of made-up products, and prints the time and how often the nearest is found.
+    Search {
+        /// Products.
+        #[arg(long, default_value_t = 50_000)]
+        products: usize,
+        /// Length of the vectors.
+        #[arg(long, default_value_t = 192)]
+        dimension: usize,
+        /// Searches.
+        #[arg(long, default_value_t = 1000)]
+        searches: usize,
+    },
+}
+
+/// An engine that adds up the time it takes, in nanoseconds.
+struct Timed {
+    inner: Box<dyn Embedder>,
+    spent: Arc<AtomicU64>,
+}
+
+impl Embedder for Timed {
+    fn input_side(&self) -> usize {
+        self.inner.input_side()
+    }
+    fn dimension(&self) -> usize {
+        self.inner.dimension()
+    }
+    fn model_id(&self) -> ModelId {
+        self.inner.model_id()
+    }
+    fn embed(&mut self, rgb: &[u8], embedding: &mut [f32]) -> Result<(), EmbedError> {
+        let began = now();
+        let done = self.inner.embed(rgb, embedding);
+        self.spent.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        done
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "time is what is measured")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    match Options::parse().task {
+        Task::Record { folder, count, seed } => record(&folder, count, seed),
+        Task::Measure { folder, model, gallery, threads, rounds } => {
+            measure(&folder, &model, &gallery, threads, rounds)
+        }
+        Task::Search { products, dimension, searches } => {
+            search(products, dimension, searches);
+            Ok(())
+        }
+    }
+}
+
+fn record(folder: &Path, count: usize, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(folder)?;
+    let shelf = Shelf::own();
+    let mut chance = Chance::new(seed);
+    let mut camera = Camera::new(Setting { seed, ..Setting::default() });
+    let (mut things, mut heights): (Vec<Placed>, Heights) = (Vec::new(), Heights::default());
+    let (mut frame, mut list) = (Frame::default(), "file,left,top,width,height,sku\n".to_owned());
+    for number in 0..count {
+        if things.len() == 15 {
+            (things, heights) = (Vec::new(), Heights::default());
+        }
+        let good = &shelf.goods()[chance.below(shelf.goods().len())];
+        let mut thing = Placed {
+            id: number as u64 + 1,
+            body: Arc::new(piece(good, chance.bits() as u32, 1.0)),
+            at: Vec3::default(),
+            turn: lying(&good.shape, Side::Any, &mut chance),
+        };
+        free_place(&heights, &mut thing, 30, &mut chance);
+        heights.add(&thing);
+        let bounds = camera.lens().bounds(&thing).clipped(WIDTH, HEIGHT);
+        things.push(thing);
+        camera.take(&things, &[], false, Stamp::from_millis(number as u64 * 50), &mut frame);
+        let name = format!("{number:03}.yuyv");
+        std::fs::write(folder.join(&name), yuyv(&frame.rgb))?;
+        let (width, height) = bounds.size();
+        list += &format!("{name},{},{},{width},{height},{}\n", bounds.left, bounds.top, good.product.sku);
+    }
+    std::fs::write(folder.join("regions.csv"), list)?;
+    println!("{count} pictures of {WIDTH} x {HEIGHT} in {}", folder.display());
+    Ok(())
+}
+
+/// RGB as YUYV, BT.601 with 16 to 235, as webcams give it.
+fn yuyv(rgb: &[u8]) -> Vec<u8> {
+    let (mut bytes, clipped) =
+        (Vec::with_capacity(rgb.len() / 3 * 2), |value: f64| value.round().clamp(0.0, 255.0) as u8);
+    for pair in rgb.chunks_exact(6) {
+        let p: Vec<f64> = pair.iter().map(|value| f64::from(*value)).collect();
+        let grey = |r: f64, g: f64, b: f64| clipped(16.0 + 0.256_788 * r + 0.504_129 * g + 0.097_906 * b);
+        let (r, g, b) = ((p[0] + p[3]) / 2.0, (p[1] + p[4]) / 2.0, (p[2] + p[5]) / 2.0);
+        bytes.push(grey(p[0], p[1], p[2]));
+        bytes.push(clipped(128.0 - 0.148_223 * r - 0.290_993 * g + 0.439_216 * b));
+        bytes.push(grey(p[3], p[4], p[5]));
+        bytes.push(clipped(128.0 + 0.439_216 * r - 0.367_788 * g - 0.071_427 * b));
+    }
+    bytes
+}
+
+fn measure(
+    folder: &Path,
+    model: &Path,
+    gallery: &Path,
+    threads: usize,
+    rounds: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let list = std::fs::read_to_string(folder.join("regions.csv"))?;
+    let mut pictures = Vec::new();
+    for line in list.lines().skip(1) {
+        let columns: Vec<&str> = line.split(',').collect();
+        let [file, left, top, width, height, sku] = columns[..] else { return Err(line.into()) };
+        let region =
+            Rectangle { left: left.parse()?, top: top.parse()?, width: width.parse()?, height: height.parse()? };
+        pictures.push((std::fs::read(folder.join(file))?, region, Sku::new(sku)));
+    }
+    let spent = Arc::new(AtomicU64::new(0));
+    let embedder = Timed { inner: engine::open(model, threads)?, spent: Arc::clone(&spent) };
+    let mut recogniser = Recogniser::new(Box::new(embedder), Gallery::load(gallery)?)?;
+    let layout = YuyvLayout { width: WIDTH, height: HEIGHT, stride: WIDTH * 2, range: YuvRange::Limited };
+    let mut frame = Frame { width: WIDTH as u32, height: HEIGHT as u32, ..Frame::default() };
+    let (mut whole, mut around, right) = (Vec::new(), Vec::new(), Cell::new(0));
+    for round in 0..=rounds {
+        for (bytes, region, sku) in &pictures {
+            spent.store(0, Ordering::Relaxed);
+            let began = now();
+            yuyv_to_rgb(layout, bytes, &mut frame.rgb)?;
+            recogniser.begin();
+            recogniser.look(&frame, *region, 0.04)?;
+            let named = recogniser.candidates(5);
+            let took = began.elapsed().as_nanos() as f64 / 1e6;
+            // The first round warms up.
+            if round > 0 {
+                whole.push(took);
+                around.push(took - spent.load(Ordering::Relaxed) as f64 / 1e6);
+                right.set(right.get() + usize::from(named.first().is_some_and(|first| first.sku == *sku)));
+            }
+        }
+    }
+    let right = right.get() as f64 / whole.len().max(1) as f64;
+    let (whole, around) = (median(&mut whole), median(&mut around));
+    println!(
+        "{{\"pictures\":{},\"threads\":{threads},\"frame_ms_p50\":{whole:.3},\"model_ms_p50\":{:.3},\
+         \"around_ms_p50\":{around:.3},\"around_of_model\":{:.3},\"top1\":{right:.3}}}",
+        pictures.len(),
+        whole - around,
+        around / (whole - around),
+    );
+    Ok(())
+}
+
+fn search(products: usize, dimension: usize, searches: usize) {
+    let mut chance = Chance::new(1);
+    let mut vector = |around: Option<&[f32]>| -> Vec<f32> {
+        (0..dimension).map(|i| chance.between(-1.0, 1.0) + around.map_or(0.0, |centre| centre[i] * 2.0)).collect()
+    };
+    // Products come in kinds whose members look alike: the hard case for a search that rounds.
+    let kinds: Vec<Vec<f32>> = (0..products.div_ceil(20)).map(|_| vector(None)).collect();
+    let vectors: Vec<Vec<f32>> = (0..products).map(|number| vector(Some(&kinds[number / 20]))).collect();
+    let unit = |v: &[f32]| {
+        let length = v.iter().map(|x| x * x).sum::<f32>().sqrt();
+        v.iter().map(|x| x / length).collect::<Vec<f32>>()
+    };
+    let mut gallery = Gallery::empty(ModelId([0; 32]), dimension);
+    for (number, vector) in vectors.iter().enumerate() {
+        gallery.put(&Sku::new(&format!("p{number}")), std::slice::from_ref(vector));
+    }
+    // The truth is the exact search over what the gallery holds, in 8 bits.
+    let units: Vec<Vec<f32>> = gallery.skus().iter().flat_map(|sku| gallery.vectors(sku)).collect();
+    let queries: Vec<Vec<f32>> = (0..searches).map(|n| unit(&vector(Some(&kinds[n % kinds.len()])))).collect();
+    let (mut times, mut found) = (Vec::new(), 0);
+    for query in &queries {
+        let began = now();
+        let named = gallery.search(query, 5);
+        times.push(began.elapsed().as_nanos() as f64 / 1e6);
+        let exact = units
+            .iter()
+            .map(|unit| unit.iter().zip(query).map(|(a, b)| a * b).sum::<f32>())
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(number, _)| format!("p{number}"));
+        found += usize::from(named.first().map(|first| first.sku.as_str().to_owned()) == exact);
+    }
+    println!(
+        "{{\"products\":{products},\"dimension\":{dimension},\"search_ms_p50\":{:.3},\"recall\":{:.4}}}",
+        median(&mut times),
+        found as f64 / searches.max(1) as f64
+    );
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
