@@ -4,6 +4,8 @@ use crate::app::assets::Range;
 use crate::domain::catalog::Language;
 use crate::enrol::EnrolOptions;
 use crate::eval::EvalOptions;
+#[cfg(feature = "emulator")]
+use crate::simulation::Shopper;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -174,6 +176,7 @@ pub struct StoreArgs {
 }
 
 /// Options of `simulate`.
+#[cfg(feature = "emulator")]
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
     /// How many trips.
@@ -191,12 +194,51 @@ pub struct SimulateArgs {
     /// Which list of the photos: FOLDER/NAME.txt.
     #[arg(long, value_name = "NAME", default_value = "val", requires = "photos")]
     pub split: String,
+    /// Who shops: tidy, hasty, family, undecided or dishonest [default: a mixture, a tenth of them dishonest].
+    #[arg(long, value_name = "KIND", value_parser = parse_shopper)]
+    pub shopper: Option<Shopper>,
+    /// Share of packed goods whose code is shown to the camera.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = parse_share)]
+    pub codes: f32,
+    /// Share of acts after which the cart is bumped, leant on, rolled or pushed up a ramp.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = parse_share)]
+    pub faults: f32,
+    /// Only disturb the cart, about so many times, and count what that changes in the basket.
+    #[arg(long, value_name = "TIMES", conflicts_with = "trips")]
+    pub disturbances: Option<u32>,
+    /// Trips simulated at the same time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub jobs: u32,
+    /// Write what the camera path said of every act to this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "film")]
+    pub record: Option<PathBuf>,
+    /// Play such a file in place of camera and model.
+    #[arg(long, value_name = "FILE")]
+    pub film: Option<PathBuf>,
+    /// Fail, and name the bars that are missed.
+    #[arg(long)]
+    pub hold: bool,
     /// Print one flat JSON object.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     /// The recogniser.
     pub recogniser: RecogniserArgs,
+}
+
+#[cfg(feature = "emulator")]
+fn parse_shopper(text: &str) -> Result<Shopper, String> {
+    let known = Shopper::NAMES.iter().find(|(name, _)| *name == text);
+    known.map(|(_, shopper)| *shopper).ok_or_else(|| {
+        let names: Vec<&str> = Shopper::NAMES.iter().map(|(name, _)| *name).collect();
+        format!("shoppers are: {}", names.join(", "))
+    })
+}
+
+#[cfg(feature = "emulator")]
+fn parse_share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
 /// Options of `eval`.

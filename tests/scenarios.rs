@@ -59,7 +59,7 @@ impl Script {
     /// Lets the cart tick at every moment it asked for, up to `until`.
     fn pass(&mut self, from: Stamp, until: Stamp) {
         let mut now = from;
-        while let Some(next) = self.cart.next_timeout(now).filter(|next| *next <= until) {
+        while let Some(next) = self.cart.next_timeout().filter(|next| *next <= until) {
             now = Stamp(next.0.max(now.0 + 1));
             self.give(CartInput::Ticked, now);
         }
@@ -194,6 +194,7 @@ impl Script {
                 })
                 .collect::<Vec<_>>()
                 .join(", "),
+            "staff" => if view.notices.contains(&Notice::StaffCalled) { "called" } else { "no" }.into(),
             "posted" => self.posted.join(" "),
             "asked" => self.asked.join(" "),
             other => panic!("unknown check {other:?}"),

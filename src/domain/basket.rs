@@ -4,6 +4,7 @@ use super::catalog::Catalog;
 use super::pricing::{PricedBasket, PricingError, Quantity, price_basket};
 use super::units::{Grams, Sku, Stamp, WeighedGrams};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Names one line of the basket for the length of a trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,8 +20,6 @@ pub enum SettledBy {
     CodeAndWeight,
     /// The shopper answered a question.
     Shopper,
-    /// The weight alone named the one line it could be (taking out only).
-    WeightAlone,
 }
 
 /// Why an entry stands in the ledger: kept so that a person can see it.
@@ -181,6 +180,22 @@ impl Basket {
                 })
                 .sum(),
         )
+    }
+
+    /// What all entries together changed the load by.
+    pub fn mass(&self) -> Grams {
+        Grams(self.entries.iter().map(|entry| entry.evidence.change.0).sum())
+    }
+
+    /// The products that the shopper has named in this trip, each once.
+    pub fn named(&self) -> BTreeSet<&Sku> {
+        let by_shopper = self.entries.iter().filter(|entry| entry.evidence.settled_by == SettledBy::Shopper);
+        by_shopper
+            .filter_map(|entry| match &entry.movement {
+                Movement::Added { sku, .. } => Some(sku),
+                Movement::Removed { .. } | Movement::OwnThing { .. } => None,
+            })
+            .collect()
     }
 
     /// The basket with its prices.

@@ -1,7 +1,10 @@
 //! The cart: one state machine, one owner of the state. Inputs are past events, outputs are orders.
 //!
-//! This file holds its vocabulary; `cart/machine.rs` the machine, `cart/paying.rs` its checkout, `cart/view.rs` what it shows.
+//! This file holds its vocabulary; `cart/machine.rs` its state, `cart/changes.rs` what becomes of changes of the load,
+//! `cart/answers.rs` what the shopper presses and the ledger, `cart/paying.rs` its checkout, `cart/view.rs` what it shows.
 
+mod answers;
+mod changes;
 mod machine;
 mod paying;
 mod view;

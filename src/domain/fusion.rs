@@ -5,13 +5,13 @@
 //! `log P(sight) + log P(change) + log P(code) + log prior`; the posterior decides between booking and asking.
 //! Sight or weight alone never book.
 
-use super::basket::Line;
+use super::basket::{Basket, Line};
 use super::catalog::{Catalog, Price, Product};
 use super::pricing::Quantity;
 use super::settle::SettledChange;
 use super::units::{Grams, Gtin, Sku, Stamp, WeighedGrams};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A product and how much the picture looks like it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ pub struct FusionSettings {
     pub outlier: f64,
     /// Likelihood ratio of a read code: large, not infinite, for the code may be a neighbour's.
     pub code_ratio: f64,
+    /// Likelihood ratio of a product that the shopper named earlier in the trip; an estimate.
+    pub named_ratio: f64,
     /// A product whose expected weight is further off than this many deviations is never booked without a question.
     pub veto_sigmas: f64,
     /// Prior of the shopper's own thing being put in.
@@ -78,9 +80,10 @@ impl Default for FusionSettings {
             sight_scale: 15.0,
             vanished_scale: 8.0,
             unknown_similarity: 0.45,
-            book_above: 0.985,
+            book_above: 0.992,
             outlier: 0.002,
             code_ratio: 1000.0,
+            named_ratio: 3.0,
             veto_sigmas: 4.0,
             own_thing: 0.01,
             unknown: 0.01,
@@ -151,21 +154,19 @@ pub struct Judgement {
     pub scored: Vec<Scored>,
     /// Whether a code spoke for the best.
     pub by_code: bool,
+    /// Log-likelihood of the change under all hypotheses together, what was seen taken as given.
+    pub likelihood: f64,
 }
 
 /// Judges a change of the load in the light of what the camera saw, the basket and the catalogue.
-pub fn judge(
-    settings: &FusionSettings,
-    catalog: &Catalog,
-    lines: &[Line],
-    own_things: Grams,
-    evidence: &ChangeEvidence,
-) -> Judgement {
-    let scored = if evidence.change.change.0 > 0.0 {
-        added(settings, catalog, evidence)
+pub fn judge(settings: &FusionSettings, catalog: &Catalog, basket: &Basket, evidence: &ChangeEvidence) -> Judgement {
+    let weighed = if evidence.change.change.0 > 0.0 {
+        added(settings, catalog, &basket.named(), evidence)
     } else {
-        removed(settings, catalog, lines, own_things, evidence)
+        removed(settings, catalog, &basket.lines(), basket.own_things(), evidence)
     };
+    let (scored, likelihood) = posterior(weighed);
+    let scored = same_goods(scored);
     let by_code = match scored.first().map(|best| &best.hypothesis) {
         Some(Hypothesis::Added { sku, .. }) => {
             catalog.product(sku).and_then(|product| product.gtin).is_some_and(|gtin| evidence.codes.contains(&gtin))
@@ -189,11 +190,11 @@ pub fn judge(
         }
         _ => Verdict::Ask(options(&scored)),
     };
-    Judgement { verdict, scored, by_code }
+    Judgement { verdict, scored, by_code, likelihood }
 }
 
 /// The three pictures of a question: the best hypothesis of each product or line.
-fn options(scored: &[Scored]) -> Vec<Scored> {
+pub(super) fn options(scored: &[Scored]) -> Vec<Scored> {
     let mut options: Vec<Scored> = Vec::new();
     for candidate in scored {
         let taken = options.iter().any(|option| match (&option.hypothesis, &candidate.hypothesis) {
@@ -212,7 +213,8 @@ fn options(scored: &[Scored]) -> Vec<Scored> {
     options
 }
 
-/// Log-likelihood of what was seen, for every product of the catalogue and for one that it does not hold.
+/// Log-likelihood of what was seen, for every product of the catalogue and for one that it does not hold, against that of
+/// the product that looks most like it.
 struct Sight<'a> {
     by_sku: BTreeMap<&'a str, f64>,
     floor: f64,
@@ -223,16 +225,18 @@ impl<'a> Sight<'a> {
     fn new(settings: &FusionSettings, scale: f64, candidates: Option<&'a [Candidate]>) -> Sight<'a> {
         match candidates {
             Some(candidates) if !candidates.is_empty() => {
-                let weakest =
-                    candidates.iter().map(|candidate| f64::from(candidate.similarity)).fold(f64::INFINITY, f64::min);
+                let similarities = candidates.iter().map(|candidate| f64::from(candidate.similarity));
+                let weakest = similarities.clone().fold(f64::INFINITY, f64::min);
+                let best = similarities.fold(settings.unknown_similarity, f64::max);
+                let like = |similarity: f64| scale * (similarity - best);
                 Sight {
                     by_sku: candidates
                         .iter()
-                        .map(|candidate| (candidate.sku.as_str(), scale * f64::from(candidate.similarity)))
+                        .map(|candidate| (candidate.sku.as_str(), like(f64::from(candidate.similarity))))
                         .collect(),
                     // A product that is not among the candidates looks at best as much like it as the weakest of them.
-                    floor: scale * (weakest - 0.05),
-                    unknown: scale * settings.unknown_similarity,
+                    floor: like(weakest - 0.05),
+                    unknown: like(settings.unknown_similarity),
                 }
             }
             _ => Sight { by_sku: BTreeMap::new(), floor: 0.0, unknown: 0.0 },
@@ -249,7 +253,15 @@ const PIECES_EACH: [f64; 6] = [0.90, 0.07, 0.02, 0.005, 0.003, 0.002];
 /// The same for loose produce sold by weight, which comes by the handful or bag; estimates.
 const PIECES_LOOSE: [f64; 10] = [0.40, 0.18, 0.13, 0.10, 0.07, 0.05, 0.03, 0.02, 0.01, 0.01];
 
-fn added(settings: &FusionSettings, catalog: &Catalog, evidence: &ChangeEvidence) -> Vec<Scored> {
+/// A hypothesis with its log score and its distance in deviations.
+type Weighed = (Hypothesis, f64, f64);
+
+fn added(
+    settings: &FusionSettings,
+    catalog: &Catalog,
+    named: &BTreeSet<&Sku>,
+    evidence: &ChangeEvidence,
+) -> Vec<Weighed> {
     let change = evidence.change;
     let sight = Sight::new(
         settings,
@@ -257,13 +269,15 @@ fn added(settings: &FusionSettings, catalog: &Catalog, evidence: &ChangeEvidence
         evidence.sighting.as_ref().map(|sighting| sighting.appeared.as_slice()),
     );
     let product_prior = ((1.0 - settings.own_thing - settings.unknown) / catalog.products.len().max(1) as f64).ln();
-    let mut weighed: Vec<(Hypothesis, f64, f64)> = Vec::new();
+    let mut weighed: Vec<Weighed> = Vec::new();
     for product in catalog.products.values() {
         let code = match product.gtin {
             Some(gtin) if evidence.codes.contains(&gtin) => settings.code_ratio.ln(),
             _ => 0.0,
         };
-        let base = product_prior + sight.of(&product.sku) + code;
+        // What the shopper has named once in this trip is likely to be what looks like it again.
+        let known = if named.contains(&product.sku) { settings.named_ratio.ln() } else { 0.0 };
+        let base = product_prior + sight.of(&product.sku) + code + known;
         match product.price {
             Price::Each(_) => {
                 for (index, prior) in PIECES_EACH.iter().enumerate() {
@@ -294,7 +308,7 @@ fn added(settings: &FusionSettings, catalog: &Catalog, evidence: &ChangeEvidence
     let anything = (1.0 / 3000.0_f64).ln();
     weighed.push((Hypothesis::OwnThing, settings.own_thing.ln() + sight.unknown + anything, 0.0));
     weighed.push((Hypothesis::Unknown, settings.unknown.ln() + sight.unknown + anything, 0.0));
-    posterior(weighed)
+    weighed
 }
 
 fn removed(
@@ -303,7 +317,7 @@ fn removed(
     lines: &[Line],
     own_things: Grams,
     evidence: &ChangeEvidence,
-) -> Vec<Scored> {
+) -> Vec<Weighed> {
     let change = evidence.change;
     let gone = change.change.abs();
     let sight = Sight::new(
@@ -312,7 +326,7 @@ fn removed(
         evidence.sighting.as_ref().map(|sighting| sighting.vanished.as_slice()),
     );
     let line_prior = (1.0 / (lines.len().max(1) as f64)).ln();
-    let mut weighed: Vec<(Hypothesis, f64, f64)> = Vec::new();
+    let mut weighed: Vec<Weighed> = Vec::new();
     for line in lines {
         let Some(product) = catalog.product(&line.sku) else { continue };
         let base = line_prior + sight.of(&line.sku);
@@ -367,7 +381,7 @@ fn removed(
         weighed.push((Hypothesis::OwnThing, line_prior + sight.unknown + density.ln(), sigmas));
     }
     weighed.push((Hypothesis::Unknown, settings.unknown.ln() + sight.unknown + (1.0 / 3000.0_f64).ln(), 0.0));
-    same_goods(posterior(weighed))
+    weighed
 }
 
 /// Takes together what comes to the same: as much of one product, out of whichever of its lines.
@@ -413,22 +427,23 @@ fn normal(settings: &FusionSettings, value: f64, mean: f64, deviation: f64) -> (
     ((1.0 - settings.outlier) * bell + settings.outlier / 40_000.0, sigmas)
 }
 
-/// Normalises log scores to probabilities, best first, and drops what is of no account.
-fn posterior(mut weighed: Vec<(Hypothesis, f64, f64)>) -> Vec<Scored> {
+/// Normalises log scores to probabilities, best first, and drops what is of no account; with the log of their sum.
+fn posterior(mut weighed: Vec<Weighed>) -> (Vec<Scored>, f64) {
     weighed.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let Some(best) = weighed.first().map(|(_, score, _)| *score) else { return Vec::new() };
+    let Some(best) = weighed.first().map(|(_, score, _)| *score) else { return (Vec::new(), f64::NEG_INFINITY) };
     let sum: f64 = weighed.iter().map(|(_, score, _)| (score - best).exp()).sum();
-    weighed
+    let scored = weighed
         .into_iter()
         .map(|(hypothesis, score, sigmas)| Scored { hypothesis, probability: (score - best).exp() / sum, sigmas })
         .take(40)
-        .collect()
+        .collect();
+    (scored, best + sum.ln())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::basket::LineId;
+    use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
     use crate::domain::catalog::{Names, UnitWeight};
     use crate::domain::units::{Currency, Money};
 
@@ -487,8 +502,24 @@ mod tests {
         }
     }
 
-    fn line(id: u32, sku: &str, quantity: Quantity, mass: f64) -> Line {
-        Line { id: LineId(id), sku: Sku::new(sku), quantity, mass: Grams(mass), changed_at: Stamp(0) }
+    /// A basket that holds these products, each booked with the mass that the scale felt.
+    fn basket(lines: &[(&str, Quantity, f64)]) -> Basket {
+        let mut basket = Basket::default();
+        for (sku, quantity, mass) in lines {
+            let line = basket.next_line();
+            basket.append(LedgerEntry {
+                at: Stamp(0),
+                movement: Movement::Added { line, sku: Sku::new(sku), quantity: *quantity },
+                evidence: Evidence {
+                    settled_by: SettledBy::SightAndWeight,
+                    change: Grams(*mass),
+                    margin: Grams(3.0),
+                    candidates: Vec::new(),
+                    began: Stamp(0),
+                },
+            });
+        }
+        basket
     }
 
     fn told(judgement: &Judgement) -> String {
@@ -517,8 +548,7 @@ mod tests {
             (462.0, &[][..], None, "ask +soup 1 x"),
             (700.0, &clear[..], None, "ask +soup 2 x"),
         ] {
-            let judgement =
-                judge(&FusionSettings::default(), &catalog(), &[], Grams(0.0), &evidence(grams, seen, code));
+            let judgement = judge(&FusionSettings::default(), &catalog(), &basket(&[]), &evidence(grams, seen, code));
             assert!(told(&judgement).starts_with(&expected[..4]), "{grams} g {seen:?} {code:?}: {}", told(&judgement));
             if expected.starts_with("book") {
                 assert_eq!(told(&judgement), expected, "{grams} g {seen:?} {code:?}");
@@ -529,17 +559,17 @@ mod tests {
     #[test]
     fn loose_produce_is_booked_by_the_gram() {
         let seen = [("apple", 0.9), ("pear", 0.5), ("milk", 0.1)];
-        let judgement = judge(&FusionSettings::default(), &catalog(), &[], Grams(0.0), &evidence(541.0, &seen, None));
+        let judgement = judge(&FusionSettings::default(), &catalog(), &basket(&[]), &evidence(541.0, &seen, None));
         assert_eq!(told(&judgement), "book +apple 0.541 kg");
     }
 
     #[test]
     fn what_goes_out_is_one_of_the_lines() {
-        let lines = [
-            line(1, "milk", Quantity::Pieces(1), 1031.0),
-            line(2, "soup", Quantity::Pieces(2), 920.0),
-            line(3, "apple", Quantity::Weighed(WeighedGrams(541)), 541.0),
-        ];
+        let lines = basket(&[
+            ("milk", Quantity::Pieces(1), 1031.0),
+            ("soup", Quantity::Pieces(2), 920.0),
+            ("apple", Quantity::Weighed(WeighedGrams(541)), 541.0),
+        ]);
         for (grams, seen, expected) in [
             (-1030.0, &[("milk", 0.8), ("oat-drink", 0.8)][..], "book -milk 1 x"),
             (-461.0, &[("soup", 0.7), ("pear", 0.4)][..], "book -soup 1 x"),
@@ -547,18 +577,16 @@ mod tests {
             (-180.0, &[("apple", 0.8), ("pear", 0.5)][..], "book -apple 0.180 kg"),
             (-1030.0, &[][..], "ask -milk 1 x"),
         ] {
-            let judgement =
-                judge(&FusionSettings::default(), &catalog(), &lines, Grams(0.0), &evidence(grams, seen, None));
+            let judgement = judge(&FusionSettings::default(), &catalog(), &lines, &evidence(grams, seen, None));
             assert_eq!(told(&judgement), expected, "{grams} g {seen:?}");
         }
     }
 
     #[test]
     fn two_lines_that_fit_are_asked_about() {
-        let lines = [line(1, "milk", Quantity::Pieces(1), 1031.0), line(2, "oat-drink", Quantity::Pieces(1), 1032.0)];
+        let lines = basket(&[("milk", Quantity::Pieces(1), 1031.0), ("oat-drink", Quantity::Pieces(1), 1032.0)]);
         let seen = [("milk", 0.80), ("oat-drink", 0.79)];
-        let judgement =
-            judge(&FusionSettings::default(), &catalog(), &lines, Grams(0.0), &evidence(-1031.5, &seen, None));
+        let judgement = judge(&FusionSettings::default(), &catalog(), &lines, &evidence(-1031.5, &seen, None));
         assert!(matches!(&judgement.verdict, Verdict::Ask(options) if options.len() == 2), "{judgement:?}");
     }
 }

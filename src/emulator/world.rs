@@ -431,6 +431,12 @@ impl World {
         self.items.values().map(|(item, _)| item).filter(|item| !flying(item.id.0)).cloned().collect()
     }
 
+    /// The mass of these pieces, whether they have landed or not. This is the truth.
+    pub fn coming(&self, items: &[ItemId]) -> Grams {
+        let mass = |id: &ItemId| self.items.get(&id.0).map_or(0.0, |(item, _)| item.mass.0);
+        Grams(items.iter().map(mass).sum())
+    }
+
     /// The mass of everything in the basket now. This is the truth.
     pub fn mass(&self) -> Grams {
         Grams(self.forces.mass(self.now.seconds()))

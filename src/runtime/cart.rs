@@ -46,7 +46,7 @@ impl CartLoop {
         while !stop.asked() {
             let now = clock.now();
             // The load's "still moving" notice grows old without an input, so the view is refreshed now and then.
-            let wake = self.cart.next_timeout(now).unwrap_or(now.plus_millis(500));
+            let wake = self.cart.next_timeout().unwrap_or(now.plus_millis(500));
             let wait =
                 Duration::from_micros(wake.0.saturating_sub(now.0)).clamp(Duration::ZERO, Duration::from_millis(500));
             let input = match inputs.recv_timeout(wait) {

@@ -133,6 +133,11 @@ impl ChangeFinder {
         self.began.is_some() && self.still_pictures == 0
     }
 
+    /// Whether a movement has begun that is not yet over: what holds still for a moment in view belongs to it.
+    pub fn is_under_way(&self) -> bool {
+        self.began.is_some()
+    }
+
     /// The still picture that the last change was found against.
     pub fn before(&self) -> Option<&Frame> {
         self.stills.get(self.before).map(|still| &still.frame)

@@ -82,9 +82,9 @@ impl Sight {
         self.recogniser.replace_gallery(gallery)
     }
 
-    /// Whether something moves in view.
+    /// Whether a movement goes on in view, from its first picture to the sighting at its end.
     pub fn is_moving(&self) -> bool {
-        self.finder.is_moving()
+        self.finder.is_under_way()
     }
 
     /// Forgets every picture, after a gap in which pictures were lost.

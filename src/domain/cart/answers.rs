@@ -1,0 +1,231 @@
+//! The cart's answers: what the shopper presses, and how what is decided becomes an entry of the ledger.
+
+use super::machine::{Cart, OpenQuestion, Pending, Phase};
+use super::{CartOutput, JournalEntry, LastChange, LineView, Press, Sound};
+use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
+use crate::domain::catalog::Price;
+use crate::domain::checkout::Checkout;
+use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement};
+use crate::domain::pricing::{Quantity, price_line};
+use crate::domain::settle::SettledChange;
+use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
+
+/// What an answer leaves of a change is something else only above this.
+const LEAST_REST: Grams = Grams(25.0);
+
+impl Cart {
+    pub(super) fn pressed(&mut self, press: Press, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        match press {
+            Press::Start => self.begin_trip(outputs),
+            Press::Choose { question, option } => self.choose(question, option, now, outputs),
+            Press::SomethingElse { question } => {
+                if let Some(open) = self.question.as_mut().filter(|open| open.question.id == question) {
+                    open.browsing = true;
+                    self.changed = true;
+                }
+            }
+            Press::Pick { question, sku } => self.pick(question, &sku, now, outputs),
+            Press::NotMine { question } => {
+                if let Some(open) = self.question.take_if(|open| open.question.id == question) {
+                    let hypothesis = Hypothesis::OwnThing;
+                    self.book_as(
+                        &open.pending.evidence,
+                        &open.judgement,
+                        &hypothesis,
+                        SettledBy::Shopper,
+                        now,
+                        outputs,
+                    );
+                }
+            }
+            Press::ToCheckout => {
+                let settled = self.question.is_none() && self.pending.is_empty();
+                if self.phase == Phase::Shopping && settled && !self.ask_for_rest(outputs) {
+                    if !self.basket.lines().is_empty() {
+                        self.phase = Phase::Checkout;
+                    }
+                    self.changed = true;
+                }
+            }
+            Press::Back => {
+                if let Some(open) = &mut self.question {
+                    open.browsing = false;
+                } else if self.phase == Phase::Checkout && !self.paying() {
+                    self.phase = Phase::Shopping;
+                    if matches!(self.checkout, Checkout::Refused { .. }) {
+                        self.checkout = Checkout::Idle;
+                    }
+                }
+                self.changed = true;
+            }
+            Press::Pay => self.pay(outputs),
+            Press::Finish => {
+                if matches!(self.checkout, Checkout::Confirmed { .. }) {
+                    outputs.push(CartOutput::Journal(JournalEntry::TripEnded));
+                    self.end_trip();
+                }
+            }
+            Press::CallStaff => {
+                self.staff_called = true;
+                self.changed = true;
+            }
+            Press::StaffDone => {
+                self.staff_called = false;
+                self.staff_approved = true;
+                self.reconciled = 0;
+                self.changed = true;
+            }
+        }
+    }
+
+    fn choose(&mut self, question: u32, option: usize, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        let chosen = |open: &OpenQuestion| -> Option<Hypothesis> {
+            let chosen = open.question.options.get(option)?;
+            match chosen.line {
+                None => Some(Hypothesis::Added { sku: chosen.sku.clone(), quantity: chosen.quantity }),
+                Some(line) => {
+                    // Since the question was asked another change may have taken something out of the same line.
+                    let line = self.basket.line(line)?;
+                    let quantity = chosen.quantity.at_most(line.quantity);
+                    Some(Hypothesis::Removed { line, quantity })
+                }
+            }
+        };
+        let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
+        let Some(hypothesis) = chosen(open) else { return };
+        self.answer(&hypothesis, now, outputs);
+    }
+
+    /// Answers with a product from the list of all: its quantity is what the weight says.
+    fn pick(&mut self, question: u32, sku: &Sku, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
+        let Some(product) = self.catalog.product(sku) else { return };
+        let change = open.pending.evidence.change.change;
+        let pieces = (change.abs().0 / product.weight.mean.0).round().max(1.0) as u32;
+        let hypothesis = if change.0 > 0.0 {
+            let quantity = match product.price {
+                Price::Each(_) => Quantity::Pieces(pieces),
+                Price::PerKg(_) => Quantity::Weighed(WeighedGrams::from_measured(change - product.tare)),
+            };
+            Hypothesis::Added { sku: sku.clone(), quantity }
+        } else {
+            let Some(line) = self.basket.lines().into_iter().rev().find(|line| line.sku == *sku) else { return };
+            let gone = match line.quantity {
+                Quantity::Pieces(_) => Quantity::Pieces(pieces),
+                Quantity::Weighed(_) => Quantity::Weighed(WeighedGrams::from_measured(change.abs())),
+            };
+            let quantity = gone.at_most(line.quantity);
+            Hypothesis::Removed { line, quantity }
+        };
+        self.answer(&hypothesis, now, outputs);
+    }
+
+    fn answer(&mut self, hypothesis: &Hypothesis, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        let empty = matches!(hypothesis, Hypothesis::Added { quantity, .. } if quantity.is_zero());
+        if empty {
+            return;
+        }
+        if let Some(OpenQuestion { mut pending, judgement, .. }) = self.question.take() {
+            let rest = self.rest_beside(hypothesis, &mut pending.evidence);
+            self.book_as(&pending.evidence, &judgement, hypothesis, SettledBy::Shopper, now, outputs);
+            self.pending.extend(rest);
+        }
+    }
+
+    /// What the answer does not explain: the load of something else that came in with it, to be asked about next.
+    fn rest_beside(&self, hypothesis: &Hypothesis, evidence: &mut ChangeEvidence) -> Option<Pending> {
+        let Hypothesis::Added { sku, quantity: Quantity::Pieces(pieces) } = hypothesis else { return None };
+        let product = self.catalog.product(sku)?;
+        let n = f64::from(*pieces);
+        let own = n * product.weight.mean.0 + product.tare.0;
+        let deviation = (n * product.weight.spread.0.powi(2) + (n * product.weight.unsure.0).powi(2)).sqrt();
+        let change = evidence.change;
+        let rest = change.change.0 - own;
+        if rest <= LEAST_REST.0.max(6.0 * deviation + change.margin.0) {
+            return None;
+        }
+        evidence.change.change = Grams(own);
+        let margin = Grams(change.margin.0.hypot(2.0 * deviation));
+        let evidence = ChangeEvidence {
+            change: SettledChange { change: Grams(rest), margin, ..change },
+            sighting: None,
+            codes: Vec::new(),
+        };
+        Some(Pending { evidence, parts: Vec::new() })
+    }
+
+    pub(super) fn book_as(
+        &mut self,
+        evidence: &ChangeEvidence,
+        judgement: &Judgement,
+        hypothesis: &Hypothesis,
+        settled_by: SettledBy,
+        now: Stamp,
+        outputs: &mut Vec<CartOutput>,
+    ) {
+        let change = evidence.change;
+        let (movement, sound) = match hypothesis {
+            Hypothesis::Added { sku, quantity } => {
+                let line = self.basket.next_line();
+                (Movement::Added { line, sku: sku.clone(), quantity: *quantity }, Sound::Booked)
+            }
+            Hypothesis::Removed { line, quantity } => {
+                (Movement::Removed { line: line.id, quantity: *quantity }, Sound::Removed)
+            }
+            Hypothesis::OwnThing => (Movement::OwnThing { mass: change.change }, Sound::Booked),
+            Hypothesis::Unknown => return,
+        };
+        let last_change = self.last_change_of(hypothesis);
+        let entry = LedgerEntry {
+            at: now,
+            movement,
+            evidence: Evidence {
+                settled_by,
+                change: change.change,
+                margin: change.margin,
+                candidates: by_product(judgement),
+                began: change.began,
+            },
+        };
+        self.basket.append(entry.clone());
+        self.last_change = last_change.map(|last| (last, now.plus_millis(self.settings.last_change_ms)));
+        self.changed = true;
+        outputs.push(CartOutput::Journal(JournalEntry::Booked(entry)));
+        outputs.push(CartOutput::Play(sound));
+    }
+
+    fn last_change_of(&self, hypothesis: &Hypothesis) -> Option<LastChange> {
+        match hypothesis {
+            Hypothesis::Added { sku, quantity } => {
+                let priced = price_line(self.catalog.product(sku)?, *quantity).ok()?;
+                let id = self.basket.next_line();
+                let (unit_price, price) = (priced.unit_price, priced.price);
+                Some(LastChange::Added(LineView { id, sku: sku.clone(), quantity: *quantity, unit_price, price }))
+            }
+            Hypothesis::Removed { line, quantity } => {
+                let priced = price_line(self.catalog.product(&line.sku)?, *quantity).ok()?;
+                Some(LastChange::Removed { sku: line.sku.clone(), quantity: *quantity, price: priced.price })
+            }
+            Hypothesis::OwnThing => Some(LastChange::OwnThing),
+            Hypothesis::Unknown => None,
+        }
+    }
+}
+
+/// The best products with their probabilities, counts taken together, best first.
+fn by_product(judgement: &Judgement) -> Vec<(Sku, f64)> {
+    let mut products: Vec<(Sku, f64)> = Vec::new();
+    for scored in &judgement.scored {
+        let sku = match &scored.hypothesis {
+            Hypothesis::Added { sku, .. } => sku,
+            Hypothesis::Removed { line, .. } => &line.sku,
+            Hypothesis::OwnThing | Hypothesis::Unknown => continue,
+        };
+        match products.iter_mut().find(|(known, _)| known == sku) {
+            Some((_, probability)) => *probability += scored.probability,
+            None => products.push((sku.clone(), scored.probability)),
+        }
+    }
+    products.truncate(5);
+    products
+}

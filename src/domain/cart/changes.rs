@@ -1,0 +1,388 @@
+//! Changes of the load: which belong together, when they are judged, booked or asked about, and what no line explains.
+
+use super::machine::{Cart, OpenQuestion, Pending, Phase};
+use super::{CartOutput, Question, QuestionKind, QuestionOption, Sound};
+use crate::domain::basket::SettledBy;
+use crate::domain::fusion::{
+    ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, judge, options,
+};
+use crate::domain::pricing::{Quantity, price_line};
+use crate::domain::settle::SettledChange;
+use crate::domain::units::{Grams, Gtin, Stamp};
+
+/// A hand that rests on an item while the view is still carries at most this share of it (an estimate).
+const CARRIED: f64 = 0.2;
+/// Prior of one thing's weight coming in parts (lowered, or pressed on), and of several things in one movement; estimates.
+const IN_PARTS: f64 = 0.3;
+const SEVERAL: f64 = 0.05;
+/// The parts of one thing may lie anywhere in so many grams.
+const PARTS_WITHIN: f64 = 2000.0;
+
+impl Pending {
+    /// Adds what settled later.
+    fn add(&mut self, change: SettledChange) {
+        if self.parts.is_empty() {
+            self.parts.push(self.evidence.change);
+        }
+        self.parts.push(change);
+        self.evidence.change = sum(&self.evidence.change, &change);
+    }
+}
+
+impl Cart {
+    /// Files a settled change as an event, unless it is nothing, undoes one that is still open, or belongs to one.
+    pub(super) fn note_change(&mut self, change: SettledChange, outputs: &mut Vec<CartOutput>) {
+        if self.is_nothing(&change) {
+            return;
+        }
+        // The hand has not left the view since, or only just: it lowers a thing, presses on it, takes back what it put in,
+        // or brings more. What all of it comes to is judged when the hand is gone.
+        let goes_on = |pending: &Pending| {
+            let settled = pending.evidence.change.settled;
+            change.began.millis_since(settled) <= self.settings.hand_ms
+                || self.view_moving_since.is_some_and(|since| since <= settled)
+        };
+        if let Some(index) = self.pending.iter().rposition(goes_on) {
+            self.pending[index].add(change);
+            if let Some(seen) = self.find_sighting(&change) {
+                prefer(&mut self.pending[index].evidence, &seen);
+            }
+            return;
+        }
+        // A hand that pressed and let go, or a thing put in and taken back before anyone answered: nothing happened.
+        let undoes = |open: &SettledChange| {
+            let rest = (open.change + change.change).abs();
+            rest.0 <= self.settings.dead_band.0.max(open.margin.0 + change.margin.0)
+        };
+        if let Some(index) = self.pending.iter().rposition(|pending| undoes(&pending.evidence.change)) {
+            self.pending.remove(index);
+            return;
+        }
+        if self.question.as_ref().is_some_and(|open| undoes(&open.pending.evidence.change)) {
+            self.question = None;
+            return;
+        }
+        if self.correct_question(change) {
+            return;
+        }
+        // The camera sees all that enters the basket. Where it saw nothing, somebody leans on the cart or lifts it: only
+        // if that lasts is it asked about, by the reconciliation.
+        if self.camera_fault.is_none() && !self.moved_during(&change) {
+            return;
+        }
+        self.file(change, outputs);
+    }
+
+    /// Makes a change an event of its own.
+    fn file(&mut self, change: SettledChange, outputs: &mut Vec<CartOutput>) {
+        if self.between_trips() {
+            self.begin_trip(outputs);
+            self.base = Some(change.load - change.change);
+        }
+        let evidence =
+            ChangeEvidence { change, sighting: self.find_sighting(&change), codes: self.find_codes(&change) };
+        self.pending.push_back(Pending { evidence, parts: Vec::new() });
+    }
+
+    fn is_nothing(&self, change: &SettledChange) -> bool {
+        change.change.abs().0 <= self.settings.dead_band.0.max(change.margin.0)
+    }
+
+    /// Takes a question back whose change goes on: soon after, the hand that lay on the goods when the load first settled
+    /// lets go, or gives over the last of their weight.
+    fn correct_question(&mut self, change: SettledChange) -> bool {
+        let settings = &self.settings;
+        let corrects = |open: &mut OpenQuestion| {
+            let asked = &open.pending.evidence.change;
+            let share = change.change.0 / asked.change.0;
+            let soon = change.began.millis_since(asked.settled) <= settings.hand_ms + settings.ask_hold_ms;
+            !open.browsing && soon && share > -1.0 && share < CARRIED
+        };
+        let Some(OpenQuestion { mut pending, .. }) = self.question.take_if(corrects) else { return false };
+        pending.add(change);
+        self.pending.push_back(pending);
+        self.changed = true;
+        true
+    }
+
+    pub(super) fn scale_recovered(&mut self, load: Grams, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        let was_faulty = self.scale_fault.take().is_some();
+        self.disturbed_since = None;
+        self.changed = true;
+        let before = self.load.replace(load);
+        if self.base.is_none() && !self.between_trips() {
+            self.base = Some(load - self.basket.mass());
+        }
+        // What went in or out while the scale was blind has to be asked about; it may not be lost.
+        if let (true, Some(before)) = (was_faulty, before) {
+            let change = SettledChange { change: load - before, margin: Grams(8.0), load, began: now, settled: now };
+            if !self.is_nothing(&change) {
+                self.file(change, outputs);
+            }
+        }
+    }
+
+    pub(super) fn sighted(&mut self, sighting: Sighting, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        self.view_moving_since = None;
+        // A sighting of nothing says that something passed through the view, and is no evidence of what it was.
+        if !(sighting.appeared.is_empty() && sighting.vanished.is_empty()) {
+            for pending in &mut self.pending {
+                if covers(&sighting, &pending.evidence.change) {
+                    prefer(&mut pending.evidence, &sighting);
+                }
+            }
+            // What the camera saw late may answer the question before the shopper does; it never changes a line.
+            if let Some(open) = &mut self.question
+                && !open.browsing
+                && covers(&sighting, &open.pending.evidence.change)
+            {
+                prefer(&mut open.pending.evidence, &sighting);
+                let evidence = open.pending.evidence.clone();
+                let judgement = self.judge(&evidence);
+                if let Verdict::Book(scored) = judgement.verdict.clone() {
+                    self.question = None;
+                    self.book(&evidence, &judgement, &scored, now, outputs);
+                }
+            }
+        }
+        self.sightings.push_back(sighting);
+        while self.sightings.len() > 8 {
+            self.sightings.pop_front();
+        }
+    }
+
+    pub(super) fn code_seen(&mut self, code: CodeSighting) {
+        for pending in &mut self.pending {
+            let evidence = &mut pending.evidence;
+            if code.at.plus_millis(1500) >= evidence.change.began && !evidence.codes.contains(&code.gtin) {
+                evidence.codes.push(code.gtin);
+            }
+        }
+        self.codes.push_back(code);
+        while self.codes.len() > 16 {
+            self.codes.pop_front();
+        }
+    }
+
+    fn find_sighting(&self, change: &SettledChange) -> Option<Sighting> {
+        let shows = |sighting: &&Sighting| !(sighting.appeared.is_empty() && sighting.vanished.is_empty());
+        self.sightings.iter().rev().filter(shows).find(|sighting| covers(sighting, change)).cloned()
+    }
+
+    /// Whether anything moved in view while the load changed.
+    fn moved_during(&self, change: &SettledChange) -> bool {
+        self.view_moving_since.is_some_and(|since| since <= change.settled)
+            || self.sightings.iter().any(|sighting| covers(sighting, change))
+    }
+
+    /// Codes are shown while the item is carried in, at most a moment before it lands.
+    fn find_codes(&self, change: &SettledChange) -> Vec<Gtin> {
+        let fresh = |code: &&CodeSighting| {
+            code.at.plus_millis(1500) >= change.began && code.at <= change.settled.plus_millis(500)
+        };
+        self.codes.iter().filter(fresh).map(|code| code.gtin).collect()
+    }
+
+    pub(super) fn judge(&self, evidence: &ChangeEvidence) -> Judgement {
+        judge(&self.settings.fusion, &self.catalog, &self.basket, evidence)
+    }
+
+    /// When all that can be known of a change is known; when it may be booked; when it may be asked about.
+    pub(super) fn decision_times(&self, pending: &Pending) -> [Stamp; 3] {
+        let settings = &self.settings;
+        let change = &pending.evidence.change;
+        let moving = self.view_moving_since.is_some() && self.camera_fault.is_none();
+        let known = if moving { change.settled.plus_millis(settings.moving_wait_ms) } else { change.settled };
+        let seen = pending.evidence.sighting.as_ref().map_or(change.settled, |sighting| sighting.ended);
+        let still = known.max(seen);
+        [known, still.max(change.settled.plus_millis(settings.hold_ms)), still.plus_millis(settings.ask_hold_ms)]
+    }
+
+    /// Books what is sure and asks about the first change that is not. With the scale at fault nothing is decided.
+    pub(super) fn decide(&mut self, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        if self.scale_fault.is_some() || self.paying() {
+            return;
+        }
+        let mut index = 0;
+        while index < self.pending.len() {
+            let [known, book_at, ask_at] = self.decision_times(&self.pending[index]);
+            if known > now {
+                index += 1;
+                continue;
+            }
+            if self.is_nothing(&self.pending[index].evidence.change) {
+                self.pending.remove(index);
+                continue;
+            }
+            let judgement = self.judge(&self.pending[index].evidence);
+            if self.are_several(&self.pending[index], &judgement) {
+                let Some(Pending { evidence, parts }) = self.pending.remove(index) else { break };
+                for part in parts.into_iter().rev() {
+                    let evidence = self.evidence_of_part(&evidence, part);
+                    self.pending.insert(index, Pending { evidence, parts: Vec::new() });
+                }
+                continue;
+            }
+            match judgement.verdict.clone() {
+                Verdict::Book(scored) if book_at <= now || proven(&scored) => {
+                    let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
+                    self.book(&evidence, &judgement, &scored, now, outputs);
+                }
+                Verdict::Ask(options) if self.question.is_none() && ask_at <= now => {
+                    let Some(pending) = self.pending.remove(index) else { break };
+                    self.ask(pending, judgement, &options, outputs);
+                }
+                Verdict::Book(_) | Verdict::Ask(_) => index += 1,
+            }
+        }
+    }
+
+    /// Whether parts that settled in one movement are better explained by a thing each than by one thing.
+    fn are_several(&self, pending: &Pending, whole: &Judgement) -> bool {
+        if pending.parts.len() < 2 {
+            return false;
+        }
+        let cuts = (pending.parts.len() - 1) as f64;
+        let one = whole.likelihood + cuts * (IN_PARTS / PARTS_WITHIN).ln();
+        let each = |part: &SettledChange| self.judge(&self.evidence_of_part(&pending.evidence, *part)).likelihood;
+        let several = pending.parts.iter().map(each).sum::<f64>() + cuts * SEVERAL.ln();
+        several > one
+    }
+
+    /// A part with what was seen around it, or else with what was seen of the whole.
+    fn evidence_of_part(&self, whole: &ChangeEvidence, part: SettledChange) -> ChangeEvidence {
+        let sighting = self.find_sighting(&part).or_else(|| whole.sighting.clone());
+        ChangeEvidence { change: part, sighting, codes: whole.codes.clone() }
+    }
+
+    fn ask(&mut self, pending: Pending, judgement: Judgement, options: &[Scored], outputs: &mut Vec<CartOutput>) {
+        self.questions += 1;
+        let change = pending.evidence.change.change;
+        let kind = if change.0 > 0.0 { QuestionKind::PutIn } else { QuestionKind::TakenOut };
+        let options = options.iter().filter_map(|scored| self.option(&scored.hypothesis)).collect();
+        let question = Question { id: self.questions, kind, change, options };
+        self.question = Some(OpenQuestion { question, pending, judgement, browsing: false });
+        if self.phase == Phase::Checkout {
+            self.phase = Phase::Shopping;
+        }
+        self.changed = true;
+        outputs.push(CartOutput::Play(Sound::Question));
+    }
+
+    fn option(&self, hypothesis: &Hypothesis) -> Option<QuestionOption> {
+        let (sku, quantity, line) = match hypothesis {
+            Hypothesis::Added { sku, quantity } => (sku, *quantity, None),
+            Hypothesis::Removed { line, quantity } => (&line.sku, *quantity, Some(line.id)),
+            Hypothesis::OwnThing | Hypothesis::Unknown => return None,
+        };
+        let priced = price_line(self.catalog.product(sku)?, quantity).ok()?;
+        Some(QuestionOption { sku: sku.clone(), quantity, price: priced.price, line })
+    }
+
+    fn book(
+        &mut self,
+        evidence: &ChangeEvidence,
+        judgement: &Judgement,
+        scored: &Scored,
+        now: Stamp,
+        outputs: &mut Vec<CartOutput>,
+    ) {
+        let settled_by = if judgement.by_code { SettledBy::CodeAndWeight } else { SettledBy::SightAndWeight };
+        self.book_as(evidence, judgement, &scored.hypothesis, settled_by, now, outputs);
+    }
+
+    /// The load at rest less what the trip began with, its lines, and what is still open.
+    pub(super) fn unexplained(&self) -> Option<Grams> {
+        let known = self.load? - self.base?;
+        let open = self.pending.iter().map(|pending| pending.evidence.change.change.0).sum::<f64>()
+            + self.question.as_ref().map_or(0.0, |open| open.question.change.0);
+        Some(known - self.basket.mass() - Grams(open))
+    }
+
+    /// What errors of so many changes can add up to.
+    fn explicable(&self) -> f64 {
+        self.settings.unexplained.0 + 6.0 * (self.basket.entries().len() as f64).sqrt()
+    }
+
+    /// When a difference that lasts is asked about.
+    pub(super) fn reconcile_at(&self) -> Option<Stamp> {
+        self.unexplained_since.map(|since| since.plus_millis(self.settings.patience_ms))
+    }
+
+    /// Holds the load at rest against the lines. Nothing is booked by it alone: it asks, and the third time calls staff.
+    pub(super) fn reconcile(&mut self, now: Stamp, outputs: &mut Vec<CartOutput>) {
+        let at_rest = self.disturbed_since.is_none() && self.scale_fault.is_none() && self.view_moving_since.is_none();
+        let off = self.unexplained().is_some_and(|rest| rest.abs().0 > self.explicable());
+        if self.between_trips() || self.paying() || !off {
+            self.unexplained_since = None;
+        } else if at_rest && self.question.is_none() && self.pending.is_empty() {
+            self.unexplained_since.get_or_insert(now);
+            if self.reconcile_at().is_some_and(|at| at <= now) {
+                self.ask_for_rest(outputs);
+            }
+        }
+    }
+
+    /// Asks about a load that no line explains, where there is one, and says whether it did.
+    pub(super) fn ask_for_rest(&mut self, outputs: &mut Vec<CartOutput>) -> bool {
+        let Some((rest, load)) = self.unexplained().zip(self.load) else { return false };
+        if rest.abs().0 <= self.explicable() || self.disturbed_since.is_some() || self.scale_fault.is_some() {
+            return false;
+        }
+        self.unexplained_since = None;
+        self.reconciled += 1;
+        if self.reconciled >= 3 {
+            // Somebody who can look into the basket settles it; until then it is not asked about again.
+            self.base = self.base.map(|base| base + rest);
+            self.staff_called = true;
+            self.changed = true;
+            return true;
+        }
+        let margin = Grams(self.explicable() / 2.0);
+        let change = SettledChange { change: rest, margin, load, began: self.handled_at, settled: self.handled_at };
+        let evidence = ChangeEvidence { change, sighting: None, codes: Vec::new() };
+        let judgement = self.judge(&evidence);
+        let options = options(&judgement.scored);
+        self.ask(Pending { evidence, parts: Vec::new() }, judgement, &options, outputs);
+        true
+    }
+}
+
+/// Whether the weight itself proves that no hand lies on the goods: pieces have a known mass, loose goods have none.
+fn proven(scored: &Scored) -> bool {
+    let by_piece = match &scored.hypothesis {
+        Hypothesis::Added { quantity, .. } => matches!(quantity, Quantity::Pieces(_)),
+        Hypothesis::Removed { .. } => true,
+        Hypothesis::OwnThing | Hypothesis::Unknown => false,
+    };
+    by_piece && scored.sigmas <= 2.5
+}
+
+/// Two changes that follow each other, as one.
+fn sum(first: &SettledChange, then: &SettledChange) -> SettledChange {
+    SettledChange {
+        change: first.change + then.change,
+        margin: Grams(first.margin.0.hypot(then.margin.0)),
+        load: then.load,
+        began: first.began,
+        settled: then.settled,
+    }
+}
+
+/// Keeps the sighting that shows more of the item: a hand may have lain over it when the view was first still.
+fn prefer(evidence: &mut ChangeEvidence, sighting: &Sighting) {
+    let came_in = evidence.change.change.0 > 0.0;
+    let clearness = |sighting: &Sighting| {
+        let candidates = if came_in { &sighting.appeared } else { &sighting.vanished };
+        candidates.first().map_or(-1.0, |best| best.similarity)
+    };
+    if evidence.sighting.as_ref().is_none_or(|held| clearness(sighting) > clearness(held)) {
+        evidence.sighting = Some(sighting.clone());
+    }
+}
+
+/// Whether a sighting and a change of the load are of one event: the view moves from before the item lands until the
+/// hand has left, so the two overlap, give or take the sensors' delays.
+fn covers(sighting: &Sighting, change: &SettledChange) -> bool {
+    sighting.ended.plus_millis(150) >= change.began && sighting.began <= change.settled.plus_millis(300)
+}

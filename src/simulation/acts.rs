@@ -1,0 +1,384 @@
+//! What shoppers do, how they answer, and how what was booked is held against what was done.
+
+use super::eyes::{Eyes, Way};
+use super::shopper::{Shopper, Trick};
+use super::{Tally, Trip};
+use crate::domain::basket::{LedgerEntry, Movement, SettledBy};
+use crate::domain::cart::{CameraFault, CartInput, Press, Question, QuestionKind};
+use crate::domain::catalog::Price;
+use crate::domain::pricing::{Quantity, price_line};
+use crate::domain::units::{Sku, Stamp, WeighedGrams};
+use crate::emulator::portrait::Side;
+use crate::emulator::stock::StockError;
+use crate::emulator::world::{Item, Put};
+
+/// Something that was done and that the cart has to find out.
+#[derive(Debug, Clone)]
+pub(super) struct Deed {
+    sku: Sku,
+    /// How many pieces; 1 for a weighed lot.
+    pieces: u32,
+    /// The true mass, going out negative.
+    grams: f64,
+    weighed: bool,
+    contact: Stamp,
+}
+
+impl Deed {
+    fn is_out(&self) -> bool {
+        self.grams < 0.0
+    }
+
+    fn items(&self) -> u32 {
+        if self.weighed { 1 } else { self.pieces }
+    }
+}
+
+impl Trip<'_> {
+    /// The whole trip up to the checkout.
+    pub(super) fn shop(&mut self, tally: &mut Tally) -> Result<(), StockError> {
+        let habits = self.shopper.habits();
+        let acts = self.chance.between(0.5, 1.5) * self.simulation.settings.items as f32;
+        for _ in 0..acts.round().max(1.0) as u32 {
+            if self.shopper == Shopper::Dishonest && self.chance.happens(0.3) {
+                self.trick(tally)?;
+            } else {
+                self.put_something(tally)?;
+            }
+            if self.chance.happens(habits.at_once) {
+                let pause = self.chance.between(0.0, 1200.0) as u64;
+                let contact = self.open.last().map_or(self.now, |deed| deed.contact);
+                self.pass(contact.millis_since(self.now).saturating_sub(300) + pause, tally);
+                self.watching.spoil();
+                continue;
+            }
+            self.settle_up(tally);
+            self.pause(tally);
+            if self.chance.happens(habits.restless * self.simulation.settings.faults) {
+                self.disturb(tally);
+                self.settle_up(tally);
+            }
+            if self.chance.happens(habits.taken_out) {
+                self.take_something(tally);
+                self.settle_up(tally);
+                self.pause(tally);
+            }
+            if self.chance.happens(habits.put_back) {
+                self.put_back(tally)?;
+                self.settle_up(tally);
+                self.pause(tally);
+            }
+            if self.chance.happens(habits.exchanged) {
+                self.take_something(tally);
+                self.pass(self.chance.clone().between(300.0, 900.0) as u64, tally);
+                self.watching.spoil();
+                self.put_something(tally)?;
+                self.watching.spoil();
+                self.settle_up(tally);
+                self.pause(tally);
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, tally: &mut Tally) {
+        let millis = self.chance.between(400.0, 2500.0) as u64;
+        self.pass(millis, tally);
+    }
+
+    fn something(&mut self) -> Sku {
+        let products = &self.simulation.catalog.products;
+        let place = self.chance.below(products.len());
+        products.keys().nth(place).cloned().unwrap_or_else(|| Sku::new(""))
+    }
+
+    /// Puts one of the products in.
+    pub(super) fn put_something(&mut self, tally: &mut Tally) -> Result<(), StockError> {
+        let sku = self.something();
+        let pieces = match self.is_weighed(&sku) {
+            true => 1 + self.chance.between(0.0, 3.2) as u32,
+            false => 1 + u32::from(self.chance.happens(self.shopper.habits().two_pieces)),
+        };
+        self.put(&sku, pieces, tally)
+    }
+
+    fn put(&mut self, sku: &Sku, pieces: u32, tally: &mut Tally) -> Result<(), StockError> {
+        let has_code = self.simulation.catalog.product(sku).is_some_and(|product| product.gtin.is_some());
+        let shown = has_code && self.chance.happens(self.simulation.settings.codes);
+        let side = if shown { Side::Code } else { Side::Any };
+        let done = match self.world.put(self.now, sku, Put { pieces, side, ..Put::default() }) {
+            Ok(done) => done,
+            // A split of photos need not hold every class.
+            Err(StockError::NoPhoto { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let way = if shown { Way::Code } else { Way::In };
+        self.watching.act(&self.simulation.eyes, way, sku, self.now, done.changes);
+        let grams = self.world.coming(&done.items).0;
+        let deed = Deed { sku: sku.clone(), pieces, grams, weighed: self.is_weighed(sku), contact: done.changes };
+        if self.shopper != Shopper::Dishonest {
+            tally.items += deed.items();
+        }
+        self.open.push(deed);
+        Ok(())
+    }
+
+    fn take_something(&mut self, tally: &mut Tally) -> Option<Item> {
+        let contents = self.world.contents();
+        let item = contents.get(self.chance.below(contents.len().max(1)))?.clone();
+        let sku = item.sku.clone()?;
+        let done = self.world.take(self.now, item.id)?;
+        self.watching.act(&self.simulation.eyes, Way::Out, &sku, self.now, done.changes);
+        let weighed = self.is_weighed(&sku);
+        self.open.push(Deed { sku, pieces: 1, grams: -item.mass.0, weighed, contact: done.changes });
+        if self.shopper != Shopper::Dishonest {
+            tally.removals += 1;
+        }
+        Some(item)
+    }
+
+    /// Takes something out and puts it back, before or after the cart has found out.
+    fn put_back(&mut self, tally: &mut Tally) -> Result<(), StockError> {
+        let Some(sku) = self.take_something(tally).and_then(|item| item.sku) else { return Ok(()) };
+        if self.chance.happens(0.5) {
+            self.settle_up(tally);
+        } else {
+            self.watching.spoil();
+        }
+        self.pause(tally);
+        self.put(&sku, 1, tally)
+    }
+
+    /// Bumps the cart, leans on it, rolls it or pushes it up a ramp.
+    pub(super) fn disturb(&mut self, tally: &mut Tally) {
+        self.disturbing = true;
+        tally.disturbances += 1;
+        let chance = &mut self.chance;
+        let now = self.now;
+        match chance.below(10) {
+            0..3 => self.world.bump(now),
+            3..6 => {
+                // Mostly short; now and then a child hangs on for long.
+                let most = if chance.happens(0.15) { 12_000.0 } else { 3000.0 };
+                let (newtons, millis) = (chance.between(2.0, 20.0), chance.between(300.0, most));
+                self.world.lean(now, f64::from(newtons), millis as u64);
+            }
+            6..9 => self.world.roll(now, chance.between(2000.0, 6000.0) as u64),
+            _ => self.world.slope(now, f64::from(chance.between(-0.05, 0.05))),
+        }
+        for _ in 0..140 {
+            self.pass(100, tally);
+            if self.cart.question().is_some() {
+                self.answer(tally);
+            }
+        }
+        self.disturbing = false;
+    }
+
+    /// Tries to get something without paying for it, and counts what came of it.
+    fn trick(&mut self, tally: &mut Tally) -> Result<(), StockError> {
+        self.settle_up(tally);
+        self.open.clear();
+        let (unpaid, questions) = (self.unpaid(), self.questions);
+        self.lying = true;
+        // How much of what goes in is to be got for nothing.
+        let mut share = 1.0;
+        match Trick::any(&mut self.chance) {
+            Trick::Hide => {
+                self.put_something(tally)?;
+                self.put_something(tally)?;
+                share = 0.5;
+            }
+            Trick::Exchange => {
+                self.take_something(tally);
+                self.pass(500, tally);
+                self.put_something(tally)?;
+            }
+            Trick::Blind => {
+                self.cover(true, tally);
+                self.put_something(tally)?;
+            }
+            Trick::Many => {
+                let sku = self.something();
+                let pieces = 2 + self.chance.below(3) as u32;
+                self.put(&sku, pieces, tally)?;
+                share = 1.0 - 1.0 / f64::from(pieces);
+            }
+            Trick::Lie => self.put_something(tally)?,
+        }
+        self.watching.spoil();
+        let value: i64 = self.open.iter().map(|deed| self.value(deed)).sum();
+        self.settle_up(tally);
+        self.cover(false, tally);
+        self.settle_up(tally);
+        let taken = (self.unpaid() - unpaid).max(0);
+        self.open.clear();
+        self.lying = false;
+        tally.dishonest_tried += ((value as f64 * share) as i64).max(taken).max(0);
+        if self.questions == questions && !self.staff_called {
+            if taken > 0 {
+                tracing::debug!("{:.2} s: got away with {taken}", self.now.seconds());
+            }
+            tally.dishonest_taken += taken;
+        }
+        Ok(())
+    }
+
+    fn cover(&mut self, covered: bool, tally: &mut Tally) {
+        if self.world.is_covered() == covered {
+            return;
+        }
+        self.world.cover(covered);
+        if let Eyes::Film(_) = self.simulation.eyes {
+            let input = match covered {
+                true => CartInput::CameraFaulted(CameraFault::Covered),
+                false => CartInput::CameraRecovered,
+            };
+            self.give(input, tally);
+        }
+        self.pass(1500, tally);
+    }
+
+    /// What it costs, going out negative.
+    fn value(&self, deed: &Deed) -> i64 {
+        let quantity = match deed.weighed {
+            true => Quantity::Weighed(WeighedGrams(deed.grams.abs().round() as u32)),
+            false => Quantity::Pieces(deed.pieces),
+        };
+        let product = self.cart.catalog().product(&deed.sku);
+        let value =
+            product.and_then(|product| price_line(product, quantity).ok()).map_or(0, |priced| priced.price.minor);
+        if deed.is_out() { -value } else { value }
+    }
+
+    /// The value of what lies in the cart less that of its lines.
+    fn unpaid(&self) -> i64 {
+        let value = |sku: &Sku, pieces: u32, grams: f64| {
+            let product = self.cart.catalog().product(sku);
+            product.map_or(0.0, |product| match product.price {
+                Price::Each(price) => price.minor as f64 * f64::from(pieces),
+                Price::PerKg(price) => price.minor as f64 * grams / 1000.0,
+            })
+        };
+        let goods = self.sold_and_held();
+        let unpaid = goods.iter().map(|(sku, ((pieces, grams, _), (held_pieces, held_grams)))| {
+            value(sku, *held_pieces, *held_grams) - value(sku, *pieces, *grams)
+        });
+        unpaid.sum::<f64>().round() as i64
+    }
+
+    /// Holds an entry against what was done.
+    pub(super) fn booked(&mut self, entry: &LedgerEntry, tally: &mut Tally) {
+        let by_shopper = entry.evidence.settled_by == SettledBy::Shopper;
+        if self.disturbing {
+            tally.disturbance_changes += u32::from(!by_shopper);
+        }
+        let out = matches!(entry.movement, Movement::Removed { .. });
+        let sku = match &entry.movement {
+            Movement::Added { sku, .. } => Some(sku.clone()),
+            Movement::Removed { line, .. } => {
+                self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
+                    Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
+                    _ => None,
+                })
+            }
+            Movement::OwnThing { .. } => None,
+        };
+        let same = |deed: &Deed| deed.is_out() == out && Some(&deed.sku) == sku.as_ref();
+        let begun = |deed: &Deed| deed.is_out() == out && deed.contact <= self.now;
+        let place = self.open.iter().position(same).or_else(|| self.open.iter().position(begun));
+        let Some(place) = place else {
+            if self.shopper != Shopper::Dishonest {
+                tally.phantom_changes += 1;
+            }
+            return;
+        };
+        let deed = self.open.remove(place);
+        if self.shopper == Shopper::Dishonest {
+            return;
+        }
+        let right = match &entry.movement {
+            _ if Some(&deed.sku) != sku.as_ref() => false,
+            Movement::Removed { .. } => true,
+            Movement::Added { quantity: Quantity::Pieces(count), .. } => *count == deed.pieces,
+            Movement::Added { quantity: Quantity::Weighed(grams), .. } => {
+                (f64::from(grams.0) - deed.grams).abs() <= 6.0 + 0.01 * deed.grams
+            }
+            Movement::OwnThing { .. } => false,
+        };
+        if out {
+            tally.removals_right += u32::from(right);
+        } else if !by_shopper {
+            tally.booked_without_question += deed.items();
+            tally.booked_right += if right { deed.items() } else { 0 };
+            let waited = entry.at.millis_since(deed.contact) as f64 + self.watching.compute_ms;
+            tally.drop_to_line_ms.push(waited);
+        }
+        if !right {
+            tracing::debug!("{:.2} s: not right: {:?} for {deed:?}", self.now.seconds(), entry.movement);
+        }
+    }
+
+    /// The shopper looks at the question for a moment and answers: truthfully, or that it is theirs.
+    pub(super) fn answer(&mut self, tally: &mut Tally) {
+        let Some(question) = self.cart.question().cloned() else { return };
+        self.pass(1500, tally);
+        if self.cart.question().map(|open| open.id) != Some(question.id) {
+            return;
+        }
+        tracing::debug!("{:.2} s: asked {question:?} for {:?}", self.now.seconds(), self.open);
+        self.questions += 1;
+        let Question { id, kind, change, options } = question;
+        if self.lying {
+            self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
+            return;
+        }
+        let out = kind == QuestionKind::TakenOut;
+        // What was done and fits the change best by its weight; among equals the first.
+        let fits = self.open.iter().filter(|deed| deed.is_out() == out && deed.contact <= self.now);
+        let off = |deed: &&Deed| (deed.grams - change.0).abs();
+        let deed = fits.min_by(|a, b| off(a).total_cmp(&off(b))).cloned();
+        let truth = deed.as_ref().map(|deed| deed.sku.clone()).or_else(|| self.missing(change.0));
+        let place = truth.as_ref().and_then(|sku| options.iter().position(|option| option.sku == *sku));
+        if self.shopper != Shopper::Dishonest {
+            match (&deed, out) {
+                (Some(_), false) => {
+                    tally.asked += 1;
+                    tally.asked_holding_truth += u32::from(place.is_some());
+                }
+                (None, _) => tally.phantom_questions += 1,
+                _ => {}
+            }
+        }
+        match (truth, place) {
+            (_, Some(option)) => self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally),
+            (Some(sku), None) => {
+                self.give(CartInput::Pressed(Press::SomethingElse { question: id }), tally);
+                self.pass(3000, tally);
+                self.give(CartInput::Pressed(Press::Pick { question: id, sku }), tally);
+                if self.cart.question().map(|open| open.id) == Some(id) {
+                    // Nothing of that product can be taken out: the shopper gives up and says it was theirs.
+                    self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
+                }
+            }
+            (None, None) => self.give(CartInput::Pressed(Press::NotMine { question: id }), tally),
+        }
+    }
+
+    /// The product of which more lies in the cart than is sold, or less where something went out, and which weighs about
+    /// as much as what is asked about: what an honest shopper finds on looking.
+    fn missing(&self, change: f64) -> Option<Sku> {
+        let goods = self.sold_and_held();
+        let off = |sku: &Sku, sold: (u32, f64, u32), held: (u32, f64)| {
+            let product = self.cart.catalog().product(sku)?;
+            let missing = match product.price {
+                Price::Each(_) => (f64::from(held.0) - f64::from(sold.0)) * product.weight.mean.0,
+                Price::PerKg(_) => held.1 - sold.1,
+            };
+            (missing.abs() > 20.0).then_some((missing - change).abs())
+        };
+        let candidates = goods.iter().filter_map(|(sku, (sold, held))| Some((sku, off(sku, *sold, *held)?)));
+        let best = candidates.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        (best.1 < 0.2 * change.abs() + 20.0).then(|| best.0.clone())
+    }
+}
