@@ -113,23 +113,21 @@ impl Script {
             }
             "moved" => CartInput::ViewMoved,
             "stilled" => CartInput::ViewStilled,
-            // seen <sku> <similarity> ...: began 0.8 s ago, the same for both directions
+            // seen <sku> <similarity> ... [gone <sku> <similarity> ...]: began 0.8 s ago; what follows `gone` was there before
             "seen" => {
-                let candidates: Vec<Candidate> = rest
-                    .chunks(2)
-                    .map(|pair| Candidate {
+                let candidates = |words: &[&str]| -> Vec<Candidate> {
+                    let candidate = |pair: &[&str]| Candidate {
                         sku: Sku::new(pair[0]),
                         similarity: pair[1].parse().expect("a similarity"),
-                    })
-                    .collect();
-                CartInput::Sighted(Sighting {
-                    began: now.minus_millis(800),
-                    ended: now,
-                    appeared: candidates.clone(),
-                    vanished: candidates,
-                    frames: 3,
-                    area: 0.1,
-                })
+                    };
+                    words.chunks(2).map(candidate).collect()
+                };
+                let (appeared, vanished) = match rest.iter().position(|word| *word == "gone") {
+                    Some(place) => (candidates(&rest[..place]), candidates(&rest[place + 1..])),
+                    None => (candidates(rest), Vec::new()),
+                };
+                let (began, ended) = (now.minus_millis(800), now);
+                CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area: 0.1 })
             }
             "code" => CartInput::CodeSeen(CodeSighting { at: now, gtin: rest[0].parse().expect("a GTIN") }),
             "covered" => CartInput::CameraFaulted(CameraFault::Covered),

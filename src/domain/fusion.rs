@@ -56,6 +56,9 @@ pub struct FusionSettings {
     pub sight_scale: f64,
     /// The same for what went out: other goods lay over it, so the picture of it says less.
     pub vanished_scale: f64,
+    /// How much of a product's likeness beyond chance does not count where the region looked like it before, too: what
+    /// came in may lie behind, and another piece of the same looks so as well.
+    pub as_before: f64,
     /// The similarity at which a product we know and one we do not are equally likely.
     pub unknown_similarity: f64,
     /// Probability above which a line is booked without a question: 1 - cost of a question / cost of an error.
@@ -79,6 +82,7 @@ impl Default for FusionSettings {
         FusionSettings {
             sight_scale: 15.0,
             vanished_scale: 8.0,
+            as_before: 0.5,
             unknown_similarity: 0.45,
             book_above: 0.992,
             outlier: 0.002,
@@ -100,6 +104,14 @@ pub struct ChangeEvidence {
     pub sighting: Option<Sighting>,
     /// Codes read meanwhile.
     pub codes: Vec<Gtin>,
+}
+
+impl ChangeEvidence {
+    /// What the changed region looks like now, and what it looked like before; nothing where nothing was seen.
+    fn seen(&self) -> (&[Candidate], &[Candidate]) {
+        let seen = self.sighting.as_ref();
+        seen.map_or((&[], &[]), |sighting| (sighting.appeared.as_slice(), sighting.vanished.as_slice()))
+    }
 }
 
 /// What may have happened.
@@ -222,18 +234,28 @@ struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    fn new(settings: &FusionSettings, scale: f64, candidates: Option<&'a [Candidate]>) -> Sight<'a> {
+    /// `seen` is what the region looks like on the side of the change that is judged, `other` on the other side: what it
+    /// looked like before, too, says little about what came in.
+    fn new(settings: &FusionSettings, scale: f64, seen: &'a [Candidate], other: &[Candidate]) -> Sight<'a> {
+        let as_before = |sku: &Sku| {
+            let there = other.iter().find(|candidate| candidate.sku == *sku);
+            there.map_or(0.0, |there| (f64::from(there.similarity) - settings.unknown_similarity).max(0.0))
+        };
+        let candidates: Vec<(&'a str, f64)> = seen
+            .iter()
+            .map(|candidate| {
+                let likeness = f64::from(candidate.similarity) - settings.as_before * as_before(&candidate.sku);
+                (candidate.sku.as_str(), likeness)
+            })
+            .collect();
         match candidates {
-            Some(candidates) if !candidates.is_empty() => {
-                let similarities = candidates.iter().map(|candidate| f64::from(candidate.similarity));
+            candidates if !candidates.is_empty() => {
+                let similarities = candidates.iter().map(|(_, likeness)| *likeness);
                 let weakest = similarities.clone().fold(f64::INFINITY, f64::min);
                 let best = similarities.fold(settings.unknown_similarity, f64::max);
                 let like = |similarity: f64| scale * (similarity - best);
                 Sight {
-                    by_sku: candidates
-                        .iter()
-                        .map(|candidate| (candidate.sku.as_str(), like(f64::from(candidate.similarity))))
-                        .collect(),
+                    by_sku: candidates.iter().map(|(sku, likeness)| (*sku, like(*likeness))).collect(),
                     // A product that is not among the candidates looks at best as much like it as the weakest of them.
                     floor: like(weakest - 0.05),
                     unknown: like(settings.unknown_similarity),
@@ -263,11 +285,8 @@ fn added(
     evidence: &ChangeEvidence,
 ) -> Vec<Weighed> {
     let change = evidence.change;
-    let sight = Sight::new(
-        settings,
-        settings.sight_scale,
-        evidence.sighting.as_ref().map(|sighting| sighting.appeared.as_slice()),
-    );
+    let (appeared, vanished) = evidence.seen();
+    let sight = Sight::new(settings, settings.sight_scale, appeared, vanished);
     let product_prior = ((1.0 - settings.own_thing - settings.unknown) / catalog.products.len().max(1) as f64).ln();
     let mut weighed: Vec<Weighed> = Vec::new();
     for product in catalog.products.values() {
@@ -320,11 +339,8 @@ fn removed(
 ) -> Vec<Weighed> {
     let change = evidence.change;
     let gone = change.change.abs();
-    let sight = Sight::new(
-        settings,
-        settings.vanished_scale,
-        evidence.sighting.as_ref().map(|sighting| sighting.vanished.as_slice()),
-    );
+    let (appeared, vanished) = evidence.seen();
+    let sight = Sight::new(settings, settings.vanished_scale, vanished, appeared);
     let line_prior = (1.0 / (lines.len().max(1) as f64)).ln();
     let mut weighed: Vec<Weighed> = Vec::new();
     for line in lines {
@@ -493,8 +509,8 @@ mod tests {
             sighting: (!seen.is_empty()).then(|| Sighting {
                 began: Stamp::from_millis(900),
                 ended: Stamp::from_millis(1500),
-                appeared: seen.clone(),
-                vanished: seen,
+                appeared: if grams > 0.0 { seen.clone() } else { Vec::new() },
+                vanished: if grams > 0.0 { Vec::new() } else { seen },
                 frames: 3,
                 area: 0.1,
             }),

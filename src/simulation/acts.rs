@@ -70,8 +70,7 @@ impl Trip<'_> {
             }
             if self.chance.happens(habits.exchanged) {
                 self.take_something(tally);
-                self.pass(self.chance.clone().between(300.0, 900.0) as u64, tally);
-                self.watching.spoil();
+                self.hand_over(tally);
                 self.put_something(tally)?;
                 self.watching.spoil();
                 self.settle_up(tally);
@@ -142,11 +141,18 @@ impl Trip<'_> {
         let Some(sku) = self.take_something(tally).and_then(|item| item.sku) else { return Ok(()) };
         if self.chance.happens(0.5) {
             self.settle_up(tally);
+            self.pause(tally);
         } else {
-            self.watching.spoil();
+            self.hand_over(tally);
         }
-        self.pause(tally);
         self.put(&sku, 1, tally)
+    }
+
+    /// The same hand goes on with the next thing: a moment after it has left.
+    fn hand_over(&mut self, tally: &mut Tally) {
+        self.watching.spoil();
+        let pause = self.chance.between(0.0, 800.0) as u64;
+        self.pass(self.world.still_at().millis_since(self.now) + pause, tally);
     }
 
     /// Bumps the cart, leans on it, rolls it or pushes it up a ramp.

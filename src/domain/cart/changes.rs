@@ -10,11 +10,20 @@ use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Gtin, Stamp};
 
+/// A view that is still so soon after the first touch may show a hand that holds still; the goods are then watched for a
+/// little longer (estimates).
+const LET_GO_MS: u64 = 120;
+const WATCHED_MS: u64 = 200;
+/// A load that moves again is given so long to settle before what settled earlier is judged (an estimate).
+const GOES_ON_MS: u64 = 600;
 /// A hand that rests on an item while the view is still carries at most this share of it (an estimate).
 const CARRIED: f64 = 0.2;
 /// Prior of one thing's weight coming in parts (lowered, or pressed on), and of several things in one movement; estimates.
-const IN_PARTS: f64 = 0.3;
-const SEVERAL: f64 = 0.05;
+const IN_PARTS: f64 = 0.1;
+const SEVERAL: f64 = 0.1;
+/// A hand presses on a thing or lowers it for about so long; two things one after the other take longer (estimates).
+const PRESSED_MS: f64 = 500.0;
+const PRESSED_SPREAD_MS: f64 = 150.0;
 /// The parts of one thing may lie anywhere in so many grams.
 const PARTS_WITHIN: f64 = 2000.0;
 
@@ -191,8 +200,19 @@ impl Cart {
     pub(super) fn decision_times(&self, pending: &Pending) -> [Stamp; 3] {
         let settings = &self.settings;
         let change = &pending.evidence.change;
-        let moving = self.view_moving_since.is_some() && self.camera_fault.is_none();
-        let known = if moving { change.settled.plus_millis(settings.moving_wait_ms) } else { change.settled };
+        let let_go = |sighting: &Sighting| sighting.ended >= change.began.plus_millis(LET_GO_MS);
+        let wait = if self.camera_fault.is_some() {
+            0
+        } else if self.view_moving_since.is_some() {
+            settings.moving_wait_ms
+        } else if self.sightings.iter().any(let_go) {
+            0
+        } else {
+            WATCHED_MS
+        };
+        // The load moves again: perhaps the same hand.
+        let goes_on = self.disturbed_since.map_or(Stamp(0), |since| since.plus_millis(GOES_ON_MS));
+        let known = change.settled.plus_millis(wait).max(goes_on);
         let seen = pending.evidence.sighting.as_ref().map_or(change.settled, |sighting| sighting.ended);
         let still = known.max(seen);
         [known, still.max(change.settled.plus_millis(settings.hold_ms)), still.plus_millis(settings.ask_hold_ms)]
@@ -242,10 +262,18 @@ impl Cart {
         if pending.parts.len() < 2 {
             return false;
         }
-        let cuts = (pending.parts.len() - 1) as f64;
-        let one = whole.likelihood + cuts * (IN_PARTS / PARTS_WITHIN).ln();
+        // A hand presses before it lets go; what goes out first and then comes in is something else, or was put back.
+        let out_then_in = pending.parts.windows(2).any(|pair| pair[0].change.0 < 0.0 && pair[1].change.0 > 0.0);
+        if out_then_in {
+            return true;
+        }
+        let part_of_one = |pair: &[SettledChange]| {
+            let gap = pair[1].began.millis_since(pair[0].began) as f64;
+            (IN_PARTS / PARTS_WITHIN).ln() - ((gap - PRESSED_MS) / PRESSED_SPREAD_MS).max(0.0)
+        };
+        let one = whole.likelihood + pending.parts.windows(2).map(part_of_one).sum::<f64>();
         let each = |part: &SettledChange| self.judge(&self.evidence_of_part(&pending.evidence, *part)).likelihood;
-        let several = pending.parts.iter().map(each).sum::<f64>() + cuts * SEVERAL.ln();
+        let several = pending.parts.iter().map(each).sum::<f64>() + (pending.parts.len() - 1) as f64 * SEVERAL.ln();
         several > one
     }
 
