@@ -215,6 +215,9 @@ pub struct SimulateArgs {
     /// Play such a file in place of camera and model.
     #[arg(long, value_name = "FILE")]
     pub film: Option<PathBuf>,
+    /// Keep a recording of every trip in this folder, for `replay`.
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
     /// Fail, and name the bars that are missed.
     #[arg(long)]
     pub hold: bool,
@@ -273,6 +276,12 @@ pub struct ReplayArgs {
     /// The recording.
     #[arg(value_name = "FILE")]
     pub recording: PathBuf,
+    /// Tell what happened and why, and draw it into this SVG file: the load over time, what was seen, pressed and booked.
+    #[arg(long, value_name = "SVG", conflicts_with = "json")]
+    pub explain: Option<PathBuf>,
+    /// Take what this program does as right, and write it into the recording.
+    #[arg(long)]
+    pub bless: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

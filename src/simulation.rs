@@ -21,10 +21,12 @@ use crate::emulator::load_cell::{CellSettings, LoadCell};
 use crate::emulator::space::Chance;
 use crate::emulator::stock::{Stock, StockError};
 use crate::emulator::world::World;
+use crate::runtime::recorder::Recorder;
 use crate::runtime::scale::ScaleWatch;
 use acts::Deed;
 use eyes::Watching;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What trips are like. All shares are estimates.
@@ -42,6 +44,8 @@ pub struct SimulationSettings {
     pub frame_ms: u64,
     /// The load cell and its frame.
     pub cell: CellSettings,
+    /// Where every trip leaves its recording.
+    pub keep: Option<PathBuf>,
 }
 
 impl Default for SimulationSettings {
@@ -53,6 +57,7 @@ impl Default for SimulationSettings {
             faults: 0.15,
             frame_ms: 50,
             cell: CellSettings::default(),
+            keep: None,
         }
     }
 }
@@ -80,6 +85,7 @@ struct Trip<'a> {
     cell: LoadCell,
     scale: ScaleWatch,
     cart: Cart,
+    recorder: Option<Recorder>,
     chance: Chance,
     now: Stamp,
     /// What was done and is not yet seen to be booked.
@@ -135,13 +141,20 @@ impl<'a> Trip<'a> {
         let mut chance = Chance::new(seed);
         let settings = &simulation.settings;
         let cart_settings = CartSettings { nonce: format!("simulated-{seed}"), ..CartSettings::default() };
+        let cart = Cart::new(cart_settings.clone(), simulation.catalog.clone());
+        let recorder = settings.keep.as_ref().and_then(|folder| {
+            let path = folder.join(format!("trip-{seed}.jsonl"));
+            let begun = Recorder::begin(&path, "simulated", &cart_settings, &cart, &[], Stamp(0));
+            begun.inspect_err(|error| tracing::warn!("{error}")).ok()
+        });
         let mut trip = Trip {
             shopper: settings.shoppers.next(&mut chance),
             world: World::new(simulation.stock.clone(), seed),
             watching: Watching::new(seed),
             cell: LoadCell::new(settings.cell, seed),
             scale: ScaleWatch::new(SettleSettings::for_rate(settings.cell.rate)),
-            cart: Cart::new(cart_settings, simulation.catalog.clone()),
+            cart,
+            recorder,
             chance,
             now: Stamp(0),
             open: Vec::new(),
@@ -193,7 +206,14 @@ impl<'a> Trip<'a> {
         if input != CartInput::Ticked {
             tracing::trace!("{:.2} s: {input:?}", self.now.seconds());
         }
-        for output in self.cart.handle(input, self.now) {
+        let outputs = self.cart.handle(input.clone(), self.now);
+        if let Some(recorder) = &mut self.recorder
+            && let Err(error) = recorder.record(self.now, &input, &outputs)
+        {
+            tracing::warn!("{error}");
+            self.recorder = None;
+        }
+        for output in outputs {
             if let CartOutput::Journal(JournalEntry::Booked(entry)) = output {
                 tracing::debug!("{:.2} s: booked {:?} for {:?}", self.now.seconds(), entry, self.open);
                 self.booked(&entry, tally);

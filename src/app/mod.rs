@@ -3,6 +3,7 @@
 pub mod assets;
 #[cfg(all(feature = "emulator", feature = "store", feature = "screen"))]
 mod emulate;
+mod explain;
 #[cfg(all(feature = "emulator", feature = "store", feature = "screen"))]
 mod headless;
 #[cfg(feature = "store")]

@@ -88,6 +88,7 @@ fn simulation(args: &SimulateArgs) -> Result<Simulation, Failure> {
         shoppers: args.shopper.map_or_else(Shoppers::default, Shoppers::only),
         codes: args.codes,
         faults: args.faults,
+        keep: args.keep.clone(),
         ..SimulationSettings::default()
     };
     Ok(Simulation { stock, catalog: Arc::new(range.catalog()), eyes, settings, film: Film::default() })

@@ -438,6 +438,9 @@ fn pieces_density(
 
 /// A normal density with a floor for what follows no model, and the distance in deviations.
 fn normal(settings: &FusionSettings, value: f64, mean: f64, deviation: f64) -> (f64, f64) {
+    if cfg!(feature = "broken-fusion") {
+        return (0.01, 0.0);
+    }
     let sigmas = (value - mean).abs() / deviation;
     let bell = (-0.5 * sigmas * sigmas).exp() / (deviation * std::f64::consts::TAU.sqrt());
     ((1.0 - settings.outlier) * bell + settings.outlier / 40_000.0, sigmas)

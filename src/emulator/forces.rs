@@ -19,8 +19,10 @@ pub enum Force {
         to: f64,
         /// Grams.
         grams: f64,
+        /// What the cell feels of it, as a share: more or less than 1 away from the middle.
+        felt: f64,
     },
-    /// A hand that presses and lets go, with its tremor.
+    /// A hand that presses, or lifts (negative), and lets go, with its tremor.
     Press {
         /// Begin.
         from: f64,
@@ -80,6 +82,8 @@ fn eased(from: f64, to: f64, t: f64) -> f64 {
 pub struct Forces {
     /// Grams that rest on the basket for good and need no further look.
     settled: f64,
+    /// The same as the cell feels it.
+    settled_felt: f64,
     slope: f64,
     active: Vec<Force>,
 }
@@ -102,10 +106,11 @@ impl Forces {
     /// Forgets what ended more than a second ago, and keeps what it left behind.
     pub fn fold(&mut self, now: Stamp) {
         let before = now.seconds() - 1.0;
-        let (mut settled, mut slope) = (self.settled, self.slope);
+        let (mut settled, mut settled_felt, mut slope) = (self.settled, self.settled_felt, self.slope);
         self.active.retain(|force| match *force {
-            Force::Mass { to, grams, .. } if to < before => {
+            Force::Mass { to, grams, felt, .. } if to < before => {
                 settled += grams;
+                settled_felt += grams * felt;
                 false
             }
             Force::Slope { from, after, .. } if from + 1.0 < before => {
@@ -117,13 +122,14 @@ impl Forces {
             _ => true,
         });
         self.settled = settled;
+        self.settled_felt = settled_felt;
         self.slope = slope;
     }
 
     /// The mass of the goods at `t`, in grams.
     pub fn mass(&self, t: f64) -> f64 {
         let coming = self.active.iter().map(|force| match *force {
-            Force::Mass { from, to, grams } => grams * eased(from, to, t),
+            Force::Mass { from, to, grams, .. } => grams * eased(from, to, t),
             _ => 0.0,
         });
         self.settled + coming.sum::<f64>()
@@ -131,7 +137,11 @@ impl Forces {
 
     /// The force on the cell at `t` in grams, the empty level basket counted as nothing.
     pub fn felt(&self, t: f64) -> f64 {
-        let resting = self.mass(t) + BASKET;
+        let coming = self.active.iter().map(|force| match *force {
+            Force::Mass { from, to, grams, felt } => grams * felt * eased(from, to, t),
+            _ => 0.0,
+        });
+        let resting = self.settled_felt + coming.sum::<f64>() + BASKET;
         let (mut push, mut acceleration, mut slope) = (0.0, 0.0, self.slope);
         for force in &self.active {
             match *force {
@@ -172,7 +182,7 @@ mod tests {
     #[test]
     fn a_five_percent_ramp_takes_an_eighth_of_a_percent_off_the_gross_load() {
         let mut forces = Forces::default();
-        forces.push(Force::Mass { from: 0.0, to: 0.1, grams: 10_000.0 });
+        forces.push(Force::Mass { from: 0.0, to: 0.1, grams: 10_000.0, felt: 1.0 });
         forces.push(Force::Slope { from: 1.0, before: 0.0, after: 0.05 });
         assert!((forces.felt(0.9) - 10_000.0).abs() < 1e-6);
         assert!((forces.felt(3.0) - 10_000.0 + 18.7).abs() < 0.2, "{}", forces.felt(3.0));
@@ -191,8 +201,8 @@ mod tests {
     #[test]
     fn folding_changes_nothing_that_is_felt() {
         let mut forces = Forces::default();
-        forces.push(Force::Mass { from: 0.0, to: 0.1, grams: 300.0 });
-        forces.push(Force::Mass { from: 1.0, to: 1.1, grams: -100.0 });
+        forces.push(Force::Mass { from: 0.0, to: 0.1, grams: 300.0, felt: 1.0 });
+        forces.push(Force::Mass { from: 1.0, to: 1.1, grams: -100.0, felt: 1.0 });
         forces.push(Force::Slope { from: 1.0, before: 0.0, after: 0.02 });
         let before = forces.felt(9.0);
         forces.fold(Stamp::from_millis(9000));

@@ -41,8 +41,12 @@ pub struct CellSettings {
     pub counts_per_gram: f64,
     /// Share of readings that are corrupt.
     pub spikes: f64,
+    /// Share of readings before which the converter was powered down by a long clock pulse; it then needs four conversions.
+    pub power_downs: f64,
     /// The converter's limit, grams.
     pub limit: f64,
+    /// How far an overload moves the zero for good, grams (E).
+    pub overload_shift: f64,
 }
 
 impl Default for CellSettings {
@@ -62,7 +66,9 @@ impl Default for CellSettings {
             warm_up: 10.0,
             counts_per_gram: 107.0,
             spikes: 1e-5,
+            power_downs: 1e-6,
             limit: 60_000.0,
+            overload_shift: 20.0,
         }
     }
 }
@@ -97,6 +103,10 @@ pub struct LoadCell {
     slow: [f64; 3],
     phase: f64,
     last: Option<Grams>,
+    /// Readings that are still lost after a power-down.
+    lost: u32,
+    /// How far overloads have moved the zero.
+    shift: f64,
 }
 
 /// Length of an integration step: short against the second mode.
@@ -119,6 +129,8 @@ impl LoadCell {
             slow: [0.0; 3],
             phase,
             last: None,
+            lost: 0,
+            shift: 0.0,
         }
     }
 
@@ -140,7 +152,7 @@ impl LoadCell {
         self.conversions.rotate_left(1);
         self.conversions[3] = conversion;
         let mean = self.conversions.iter().sum::<f64>() / 4.0;
-        let grams = mean + self.slow_parts(now) + self.settings.white * f64::from(self.chance.normal());
+        let grams = mean + self.shift + self.slow_parts(now) + self.settings.white * f64::from(self.chance.normal());
         let corrupt = self.chance.share() < self.settings.spikes as f32;
         match world.scale() {
             ScaleState::Disconnected => {
@@ -152,7 +164,15 @@ impl LoadCell {
             }
             ScaleState::Working => {}
         }
+        if self.lost == 0 && self.chance.happens(self.settings.power_downs as f32) {
+            self.lost = 4;
+        }
+        if self.lost > 0 {
+            self.lost -= 1;
+            return Err(ScaleError::Gap { reason: "the converter starts again after a long clock pulse".into() });
+        }
         if grams > self.settings.limit {
+            self.shift = self.settings.overload_shift;
             return Err(ScaleError::Saturated { side: "high" });
         }
         if corrupt {
@@ -327,6 +347,43 @@ mod tests {
         world.lean(Stamp::from_millis(100), 700.0, 2000);
         let readings = readings(&mut world, &mut cell, Stamp::from_millis(1500));
         assert!(readings.iter().any(|reading| matches!(reading, Err(ScaleError::Saturated { side: "high" }))));
+    }
+
+    #[test]
+    fn an_overload_moves_the_zero_and_a_power_down_is_a_gap() {
+        let mut world = World::new(Shelf::own(), 1);
+        let mut cell = LoadCell::new(quiet(), 1);
+        let before = mean(&loads(&readings(&mut world, &mut cell, Stamp::from_millis(1000))));
+        world.lean(Stamp::from_millis(1000), 700.0, 1000);
+        readings(&mut world, &mut cell, Stamp::from_millis(4500));
+        let after = mean(&loads(&readings(&mut world, &mut cell, Stamp::from_millis(5500))));
+        assert!((after - before - 20.0).abs() < 1.5, "{before} then {after}");
+        let mut cell = LoadCell::new(CellSettings { power_downs: 0.01, ..quiet() }, 1);
+        let readings = readings(&mut world, &mut cell, Stamp::from_millis(20_000));
+        let gaps = readings.iter().filter(|reading| matches!(reading, Err(ScaleError::Gap { .. }))).count();
+        assert!(gaps >= 12 && gaps % 4 == 0, "{gaps} readings lost");
+    }
+
+    #[test]
+    fn a_corner_a_lift_and_the_rim_change_what_is_felt_and_only_the_corner_lasts() {
+        let felt = |spot: (f32, f32)| {
+            let mut world = World::new(Shelf::own(), 3);
+            let mut cell = LoadCell::new(quiet(), 3);
+            let how = Put { spot: Some(spot), drop: Some(0.0), ..Put::default() };
+            let put = world.put(Stamp::from_millis(500), &Sku::new("water"), how).expect("is on the shelf");
+            readings(&mut world, &mut cell, put.over.plus_millis(3000));
+            let rests = mean(&loads(&readings(&mut world, &mut cell, put.over.plus_millis(4000))));
+            world.lift(put.over.plus_millis(4000), 10.0, 1000);
+            world.rest_on_rim(put.over.plus_millis(4000), put.over.plus_millis(5000), Grams(300.0));
+            readings(&mut world, &mut cell, put.over.plus_millis(4400));
+            let lifted = mean(&loads(&readings(&mut world, &mut cell, put.over.plus_millis(4800))));
+            readings(&mut world, &mut cell, put.over.plus_millis(8000));
+            let after = mean(&loads(&readings(&mut world, &mut cell, put.over.plus_millis(9000))));
+            assert!(lifted < rests - 1000.0 && (after - rests).abs() < 1.0, "{rests}, {lifted}, {after}");
+            rests - world.mass().0
+        };
+        let off = felt((0.15, 0.12)) - felt((-0.15, -0.12));
+        assert!((0.3..2.0).contains(&off), "{off}");
     }
 
     #[test]

@@ -274,7 +274,8 @@ impl World {
                 touch = touch + vec3(way * angle.cos(), way * angle.sin(), 0.0);
                 still = lands + f64::from(chance.between(0.15, 0.5));
             }
-            self.load(piece.mass.0, f64::from(height), loose, lands, piece.rolls, chance);
+            let felt = corner(rest.at);
+            self.load((piece.mass.0, felt), f64::from(height), loose, lands, piece.rolls, chance);
             changes = changes.min(lands);
             let lean =
                 if module.is_some() { [0.03, 0.03] } else { [chance.between(-0.3, 0.3), chance.between(-0.3, 0.3)] };
@@ -292,11 +293,19 @@ impl World {
     }
 
     /// What the cell feels when a thing lands: its mass, its momentum, perhaps a rebound and a pressing hand.
-    fn load(&mut self, grams: f64, height: f64, loose: f64, lands: f64, hard: bool, chance: &mut Chance) {
+    fn load(
+        &mut self,
+        (grams, felt): (f64, f64),
+        height: f64,
+        loose: f64,
+        lands: f64,
+        hard: bool,
+        chance: &mut Chance,
+    ) {
         if height < 0.005 {
             // Set down: the hand gives the weight over bit by bit.
             let long = f64::from(chance.between(0.15, 0.6));
-            self.forces.push(Force::Mass { from: lands - long, to: lands, grams });
+            self.forces.push(Force::Mass { from: lands - long, to: lands, grams, felt });
         } else {
             let contact = f64::from(if hard { chance.between(0.005, 0.012) } else { chance.between(0.015, 0.05) });
             let speed = (2.0 * GRAVITY * height).sqrt();
@@ -307,10 +316,10 @@ impl World {
                 self.forces.push(Force::Impact { at: lands, seconds: contact, gram_seconds: impact(speed + back) });
                 let again = lands + contact + aloft;
                 self.forces.push(Force::Impact { at: again, seconds: contact, gram_seconds: impact(back) });
-                self.forces.push(Force::Mass { from: again, to: again + contact, grams });
+                self.forces.push(Force::Mass { from: again, to: again + contact, grams, felt });
             } else {
                 self.forces.push(Force::Impact { at: lands, seconds: contact, gram_seconds: impact(speed) });
-                self.forces.push(Force::Mass { from: lands, to: lands + contact, grams });
+                self.forces.push(Force::Mass { from: lands, to: lands + contact, grams, felt });
             }
         }
         // In 40 % of placements the hand itself presses on the basket before it lets go, with 2 to 15 N (estimates).
@@ -343,7 +352,8 @@ impl World {
             (end, outside(above, angle, chance) + vec3(0.0, -0.12, 0.0)),
         ];
         let gone = f64::from(chance.between(0.08, 0.25));
-        self.forces.push(Force::Mass { from: loose, to: loose + gone, grams: -known.mass.0 });
+        let felt = corner(rest.at);
+        self.forces.push(Force::Mass { from: loose, to: loose + gone, grams: -known.mass.0, felt });
         if chance.happens(0.4) {
             let newtons = f64::from(chance.between(1.0, 8.0));
             self.forces.push(Force::Press { from: grasp, to: loose + 0.05, grams: newtons / GRAVITY * 1000.0 });
@@ -361,7 +371,7 @@ impl World {
         let grams = load.0 - self.by_hand.0;
         self.by_hand = load;
         let from = at.seconds();
-        self.forces.push(Force::Mass { from, to: from + 0.15, grams });
+        self.forces.push(Force::Mass { from, to: from + 0.15, grams, felt: 1.0 });
     }
 
     /// Someone bumps into the cart.
@@ -377,6 +387,17 @@ impl World {
     pub fn lean(&mut self, at: Stamp, newtons: f64, millis: u64) {
         let (from, to) = (at.seconds(), at.plus_millis(millis).seconds());
         self.forces.push(Force::Press { from, to, grams: newtons / GRAVITY * 1000.0 });
+    }
+
+    /// A thing that leans on the rim is carried by it in part, and slips off it at `at`: until then the cell feels less.
+    pub fn rest_on_rim(&mut self, from: Stamp, at: Stamp, carried: Grams) {
+        let (from, to) = (from.seconds(), at.seconds());
+        self.forces.push(Force::Press { from, to, grams: -carried.0 });
+    }
+
+    /// Someone lifts the edge of the basket with so many newtons.
+    pub fn lift(&mut self, at: Stamp, newtons: f64, millis: u64) {
+        self.lean(at, -newtons, millis);
     }
 
     /// The cart is pushed over a tiled floor.
@@ -466,6 +487,12 @@ impl World {
     pub fn gross(&self) -> Grams {
         Grams(self.mass().0 + BASKET)
     }
+}
+
+/// What a cell feels of a thing that lies there: a corner is 0.3 m from the middle and off by 0.1 % of the thing (a cheap
+/// cell; a trimmed one has a fifth of that).
+fn corner(at: Vec3) -> f64 {
+    1.0 + 0.001 * f64::from(at.x + at.y) / 0.42
 }
 
 fn is_card(body: &Body) -> bool {

@@ -26,11 +26,15 @@ struct Header {
     began: Stamp,
 }
 
+/// One input of the cart, and what the cart ordered for it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Step {
-    at: Stamp,
-    input: CartInput,
-    outputs: Vec<CartOutput>,
+pub struct Step {
+    /// When it came.
+    pub at: Stamp,
+    /// What came.
+    pub input: CartInput,
+    /// What the cart ordered.
+    pub outputs: Vec<CartOutput>,
 }
 
 /// Why a recording cannot be written or replayed.
@@ -121,8 +125,8 @@ impl Recorder {
 /// What a replay went through.
 #[derive(Debug)]
 pub struct Replayed {
-    /// How many inputs.
-    pub inputs: usize,
+    /// What came in and what was ordered, as this cart did it.
+    pub steps: Vec<Step>,
     /// The cart at the end.
     pub cart: Cart,
     /// The stamp of the last input.
@@ -136,6 +140,26 @@ pub struct Replayed {
 /// # Errors
 /// [`RecordingError`] when the file cannot be read or the cart does something else than then.
 pub fn replay(path: &Path) -> Result<Replayed, RecordingError> {
+    play(path, true).map(|(_, replayed)| replayed)
+}
+
+/// Plays a recording into a new cart and writes down what this cart does as what is right from now on.
+///
+/// # Errors
+/// [`RecordingError`] when the file cannot be read or written.
+pub fn bless(path: &Path) -> Result<Replayed, RecordingError> {
+    let (header, replayed) = play(path, false)?;
+    let name = path.display().to_string();
+    let file = File::create(path).map_err(|source| RecordingError::File { path: name.clone(), source })?;
+    let mut recorder = Recorder { path: name, file: BufWriter::new(file) };
+    recorder.line(&header)?;
+    for step in &replayed.steps {
+        recorder.line(step)?;
+    }
+    Ok(replayed)
+}
+
+fn play(path: &Path, compare: bool) -> Result<(Header, Replayed), RecordingError> {
     let name = path.display().to_string();
     let file_error = |source| RecordingError::File { path: name.clone(), source };
     let damaged = |line, reason: String| RecordingError::Damaged { path: name.clone(), line, reason };
@@ -146,26 +170,28 @@ pub fn replay(path: &Path) -> Result<Replayed, RecordingError> {
     if header.format != FORMAT {
         return Err(damaged(1, format!("its format is {}, this program reads {FORMAT}", header.format)));
     }
-    let mut cart = Cart::restore(header.settings, Arc::new(header.catalog), &header.restored, header.began)
+    let catalog = Arc::new(header.catalog.clone());
+    let mut cart = Cart::restore(header.settings.clone(), catalog, &header.restored, header.began)
         .map_err(|error| damaged(1, error.to_string()))?;
-    let (mut inputs, mut ended, mut journal) = (0, header.began, Vec::new());
+    let (mut steps, mut ended, mut journal) = (Vec::new(), header.began, Vec::new());
     for (index, line) in lines {
-        let step: Step =
+        let mut step: Step =
             serde_json::from_str(&line.map_err(file_error)?).map_err(|error| damaged(index + 1, error.to_string()))?;
-        let outputs = cart.handle(step.input, step.at);
-        if outputs != step.outputs {
+        let outputs = cart.handle(step.input.clone(), step.at);
+        if compare && outputs != step.outputs {
             return Err(RecordingError::Differs {
                 line: index + 1,
                 recorded: format!("{:?}", step.outputs),
                 replayed: format!("{outputs:?}"),
             });
         }
-        inputs += 1;
         ended = step.at;
-        journal.extend(outputs.into_iter().filter_map(|output| match output {
-            CartOutput::Journal(entry) => Some(entry),
+        journal.extend(outputs.iter().filter_map(|output| match output {
+            CartOutput::Journal(entry) => Some(entry.clone()),
             _ => None,
         }));
+        step.outputs = outputs;
+        steps.push(step);
     }
-    Ok(Replayed { inputs, cart, ended, journal })
+    Ok((header, Replayed { steps, cart, ended, journal }))
 }

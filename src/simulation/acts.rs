@@ -9,8 +9,11 @@ use crate::domain::catalog::Price;
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::units::{Sku, Stamp, WeighedGrams};
 use crate::emulator::portrait::Side;
-use crate::emulator::stock::StockError;
+use crate::emulator::stock::{OwnThing, StockError};
 use crate::emulator::world::{Item, Put};
+
+/// Stands for the product of a thing that is the shopper's own.
+const OWN: &str = "";
 
 /// Something that was done and that the cart has to find out.
 #[derive(Debug, Clone)]
@@ -58,6 +61,10 @@ impl Trip<'_> {
                 self.disturb(tally);
                 self.settle_up(tally);
             }
+            if self.chance.happens(habits.own_things) {
+                self.put_own(tally);
+                self.pause(tally);
+            }
             if self.chance.happens(habits.taken_out) {
                 self.take_something(tally);
                 self.settle_up(tally);
@@ -89,6 +96,18 @@ impl Trip<'_> {
         let products = &self.simulation.catalog.products;
         let place = self.chance.below(products.len());
         products.keys().nth(place).cloned().unwrap_or_else(|| Sku::new(""))
+    }
+
+    /// Puts something of their own in: a telephone, a bag, a coat.
+    fn put_own(&mut self, tally: &mut Tally) {
+        let thing = [OwnThing::Phone, OwnThing::Bag, OwnThing::Coat][self.chance.below(3)];
+        let done = self.world.put_own(self.now, thing);
+        let sku = self.something();
+        // A film has no scene of it: something unlike all products is seen.
+        self.watching.unknown(&self.simulation.eyes, sku, self.now, done.changes);
+        let grams = self.world.coming(&done.items).0;
+        self.open.push(Deed { sku: Sku::new(OWN), pieces: 1, grams, weighed: false, contact: done.changes });
+        self.settle_up(tally);
     }
 
     /// Puts one of the products in.
@@ -155,7 +174,7 @@ impl Trip<'_> {
         self.pass(self.world.still_at().millis_since(self.now) + pause, tally);
     }
 
-    /// Bumps the cart, leans on it, rolls it or pushes it up a ramp.
+    /// Bumps the cart, leans on it, lifts it, rolls it or pushes it up a ramp.
     pub(super) fn disturb(&mut self, tally: &mut Tally) {
         self.disturbing = true;
         tally.disturbances += 1;
@@ -170,6 +189,10 @@ impl Trip<'_> {
                 self.world.lean(now, f64::from(newtons), millis as u64);
             }
             6..9 => self.world.roll(now, chance.between(2000.0, 6000.0) as u64),
+            9 if chance.happens(0.5) => {
+                let (newtons, millis) = (chance.between(2.0, 20.0), chance.between(300.0, 2000.0));
+                self.world.lift(now, f64::from(newtons), millis as u64);
+            }
             _ => self.world.slope(now, f64::from(chance.between(-0.05, 0.05))),
         }
         for _ in 0..140 {
@@ -288,7 +311,7 @@ impl Trip<'_> {
                     _ => None,
                 })
             }
-            Movement::OwnThing { .. } => None,
+            Movement::OwnThing { .. } => Some(Sku::new(OWN)),
         };
         let same = |deed: &Deed| deed.is_out() == out && Some(&deed.sku) == sku.as_ref();
         let begun = |deed: &Deed| deed.is_out() == out && deed.contact <= self.now;
@@ -300,7 +323,7 @@ impl Trip<'_> {
             return;
         };
         let deed = self.open.remove(place);
-        if self.shopper == Shopper::Dishonest {
+        if self.shopper == Shopper::Dishonest || (deed.sku.as_str() == OWN && by_shopper) {
             return;
         }
         let right = match &entry.movement {
@@ -345,6 +368,10 @@ impl Trip<'_> {
         let off = |deed: &&Deed| (deed.grams - change.0).abs();
         let deed = fits.min_by(|a, b| off(a).total_cmp(&off(b))).cloned();
         let truth = deed.as_ref().map(|deed| deed.sku.clone()).or_else(|| self.missing(change.0));
+        if truth.as_ref().is_some_and(|sku| sku.as_str() == OWN) {
+            self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
+            return;
+        }
         let place = truth.as_ref().and_then(|sku| options.iter().position(|option| option.sku == *sku));
         if self.shopper != Shopper::Dishonest {
             match (&deed, out) {

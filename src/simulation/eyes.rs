@@ -248,6 +248,20 @@ impl Watching {
         }
     }
 
+    /// Something comes in that a film has no scene of: it is seen as that of `sku` is, like no product.
+    pub fn unknown(&mut self, eyes: &Eyes, sku: Sku, now: Stamp, contact: Stamp) {
+        self.cut();
+        let Eyes::Film(film) = eyes else { return };
+        let Some(scene) = film.scene(Way::In, &sku, &mut self.chance) else { return };
+        let told = scene.iter().map(|told| told.input(contact)).filter(|(at, _)| *at >= now).map(|(at, mut input)| {
+            if let CartInput::Sighted(sighting) = &mut input {
+                sighting.appeared.iter_mut().for_each(|candidate| candidate.similarity *= 0.45);
+            }
+            (at, input)
+        });
+        self.splice(told.collect());
+    }
+
     /// Lays a scene over what is still to come: while the hands of two acts are in view nothing is still, and what is seen
     /// at the end shows the things of both, each less clearly.
     fn splice(&mut self, told: Vec<(Stamp, CartInput)>) {

@@ -30,6 +30,8 @@ pub struct Habits {
     pub put_back: f32,
     /// Share of acts after which one thing is exchanged for another.
     pub exchanged: f32,
+    /// Share of acts after which something of their own is put in: a telephone, a bag, a coat.
+    pub own_things: f32,
     /// Factor on the disturbances.
     pub restless: f32,
 }
@@ -51,7 +53,7 @@ impl Shopper {
         match self {
             Shopper::Tidy | Shopper::Dishonest => tidy,
             Shopper::Hasty => Habits { at_once: 0.3, restless: 1.5, ..tidy },
-            Shopper::Family => Habits { at_once: 0.2, two_pieces: 0.2, restless: 2.5, ..tidy },
+            Shopper::Family => Habits { at_once: 0.2, two_pieces: 0.2, own_things: 0.03, restless: 2.5, ..tidy },
             Shopper::Undecided => Habits { taken_out: 0.3, put_back: 0.12, exchanged: 0.06, ..tidy },
         }
     }

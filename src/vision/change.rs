@@ -28,7 +28,7 @@ pub struct ChangeSettings {
 
 impl Default for ChangeSettings {
     fn default() -> ChangeSettings {
-        ChangeSettings { still_ms: 200, still_pictures: 3, covered_ms: 700, memory_ms: 5_000, renew_ms: 1_000 }
+        ChangeSettings { still_ms: 150, still_pictures: 3, covered_ms: 700, memory_ms: 5_000, renew_ms: 1_000 }
     }
 }
 

@@ -49,7 +49,7 @@ impl Default for CartSettings {
             fusion: FusionSettings::default(),
             dead_band: Grams(4.0),
             moving_wait_ms: 4000,
-            hold_ms: 250,
+            hold_ms: 150,
             ask_hold_ms: 900,
             hand_ms: 1500,
             patience_ms: 12_000,
