@@ -266,10 +266,13 @@ impl Settler {
         let deviation = mean - load;
         if refining && deviation.abs() <= settings.sure.0 + 0.2 * envelope {
             let load = load + 0.1 * deviation;
-            // What was told too early is put right, as a change of its own.
+            // What was told too early is put right, as a change of its own and once: what goes on is something new.
             let off = load - told;
             let put_right = off.abs() > settings.sure.0;
-            self.state = State::Quiet { load, told: if put_right { load } else { told }, since, ringing };
+            self.state = match put_right {
+                true => State::Quiet { load, told: load, since: at.minus_millis(settings.refine_ms), ringing },
+                false => State::Quiet { load, told, since, ringing },
+            };
             return put_right.then(|| {
                 let margin = Grams(settings.sure.0);
                 LoadEvent::Settled(SettledChange {

@@ -164,7 +164,19 @@ impl Trip<'_> {
         } else {
             self.hand_over(tally);
         }
-        self.put(&sku, 1, tally)
+        self.put(&sku, 1, tally)?;
+        self.settle_up(tally);
+        // A cart that books neither way is right, too: it lies where it lay.
+        let still_open = |out: bool| self.open.iter().position(|deed| deed.is_out() == out && deed.sku == sku);
+        if let (Some(first), Some(second)) = (still_open(true), still_open(false)) {
+            self.open.remove(first.max(second));
+            let back = self.open.remove(first.min(second));
+            if self.shopper != Shopper::Dishonest {
+                tally.removals_right += 1;
+                tally.items -= back.items();
+            }
+        }
+        Ok(())
     }
 
     /// The same hand goes on with the next thing: a moment after it has left.
@@ -363,10 +375,16 @@ impl Trip<'_> {
             return;
         }
         let out = kind == QuestionKind::TakenOut;
-        // What was done and fits the change best by its weight; among equals the first.
-        let fits = self.open.iter().filter(|deed| deed.is_out() == out && deed.contact <= self.now);
+        // What was done and fits the change best by its weight. Of several things that came in together the packs are named
+        // first: what is left is then the weight of the loose ones.
+        let fits = || self.open.iter().filter(|deed| deed.is_out() == out && deed.contact <= self.now);
         let off = |deed: &&Deed| (deed.grams - change.0).abs();
-        let deed = fits.min_by(|a, b| off(a).total_cmp(&off(b))).cloned();
+        let together = fits().map(|deed| deed.grams).sum::<f64>();
+        let merged = fits().count() > 1 && (together - change.0).abs() <= 0.03 * change.0.abs() + 10.0;
+        let deed = match fits().find(|deed| merged && !deed.weighed) {
+            Some(pack) => Some(pack.clone()),
+            None => fits().min_by(|a, b| off(a).total_cmp(&off(b))).cloned(),
+        };
         let truth = deed.as_ref().map(|deed| deed.sku.clone()).or_else(|| self.missing(change.0));
         if truth.as_ref().is_some_and(|sku| sku.as_str() == OWN) {
             self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
@@ -383,7 +401,12 @@ impl Trip<'_> {
                 _ => {}
             }
         }
-        match (truth, place) {
+        // Who put two in does not press the picture that says one.
+        let counted = |option: usize| match (&deed, options[option].quantity) {
+            (Some(deed), Quantity::Pieces(pieces)) => deed.is_out() || pieces == deed.pieces,
+            _ => true,
+        };
+        match (truth, place.filter(|option| counted(*option))) {
             (_, Some(option)) => self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally),
             (Some(sku), None) => {
                 self.give(CartInput::Pressed(Press::SomethingElse { question: id }), tally);

@@ -48,8 +48,15 @@ impl Shopper {
 
     /// How this one shops.
     pub fn habits(self) -> Habits {
-        let tidy =
-            Habits { at_once: 0.0, two_pieces: 0.06, taken_out: 0.12, put_back: 0.02, exchanged: 0.01, restless: 1.0 };
+        let tidy = Habits {
+            at_once: 0.0,
+            two_pieces: 0.06,
+            taken_out: 0.12,
+            put_back: 0.02,
+            exchanged: 0.01,
+            own_things: 0.01,
+            restless: 1.0,
+        };
         match self {
             Shopper::Tidy | Shopper::Dishonest => tidy,
             Shopper::Hasty => Habits { at_once: 0.3, restless: 1.5, ..tidy },
