@@ -229,7 +229,7 @@ fn search(products: usize, dimension: usize, searches: usize) {
     };
     let mut gallery = Gallery::empty(ModelId([0; 32]), dimension);
     for (number, vector) in vectors.iter().enumerate() {
-        gallery.put(&Sku::new(&format!("p{number}")), std::slice::from_ref(vector));
+        gallery.put(&Sku::new(format!("p{number}")), std::slice::from_ref(vector));
     }
     // The truth is the exact search over what the gallery holds, in 8 bits.
     let units: Vec<Vec<f32>> = gallery.skus().iter().flat_map(|sku| gallery.vectors(sku)).collect();
