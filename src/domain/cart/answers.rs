@@ -3,7 +3,7 @@
 use super::machine::{Cart, OpenQuestion, Pending, Phase};
 use super::{CartOutput, JournalEntry, LastChange, LineView, Press, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
-use crate::domain::catalog::Price;
+use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
 use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement};
 use crate::domain::pricing::{Quantity, price_line};
@@ -101,7 +101,7 @@ impl Cart {
         let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
         let Some(product) = self.catalog.product(sku) else { return };
         let change = open.pending.evidence.change.change;
-        let pieces = (change.abs().0 / product.weight.mean.0).round().max(1.0) as u32;
+        let pieces = pieces_within(product, change.abs());
         let hypothesis = if change.0 > 0.0 {
             let quantity = match product.price {
                 Price::Each(_) => Quantity::Pieces(pieces),
@@ -210,6 +210,16 @@ impl Cart {
             Hypothesis::Unknown => None,
         }
     }
+}
+
+/// How many pieces of a product a load holds: as many as fit, one less where they would have to be far too light, for then
+/// something else is with them.
+fn pieces_within(product: &Product, load: Grams) -> u32 {
+    let weight = product.weight;
+    let pieces = (load.0 / weight.mean.0).round().max(1.0);
+    let deviation = (pieces * weight.spread.0.powi(2) + (pieces * weight.unsure.0).powi(2)).sqrt();
+    let too_light = pieces > 1.0 && load.0 < pieces * weight.mean.0 - 5.0 * deviation - 5.0;
+    (if too_light { pieces - 1.0 } else { pieces }) as u32
 }
 
 /// The best products with their probabilities, counts taken together, best first.

@@ -15,7 +15,7 @@ use crate::domain::units::{Grams, Gtin, Stamp};
 const LET_GO_MS: u64 = 120;
 const WATCHED_MS: u64 = 200;
 /// A load that moves again is given so long to settle before what settled earlier is judged (an estimate).
-const GOES_ON_MS: u64 = 600;
+const GOES_ON_MS: u64 = 900;
 /// A hand that rests on an item while the view is still carries at most this share of it (an estimate).
 const CARRIED: f64 = 0.2;
 /// Prior of one thing's weight coming in parts (lowered, or pressed on), and of several things in one movement; estimates.
@@ -28,12 +28,15 @@ const PRESSED_SPREAD_MS: f64 = 150.0;
 const PARTS_WITHIN: f64 = 2000.0;
 
 impl Pending {
-    /// Adds what settled later.
-    fn add(&mut self, change: SettledChange) {
+    /// Adds what settled later; what is too small to be a thing puts the size of the last part right.
+    fn add(&mut self, change: SettledChange, small: bool) {
         if self.parts.is_empty() {
             self.parts.push(self.evidence.change);
         }
-        self.parts.push(change);
+        match self.parts.last_mut().filter(|_| small) {
+            Some(last) => *last = sum(last, &change),
+            None => self.parts.push(change),
+        }
         self.evidence.change = sum(&self.evidence.change, &change);
     }
 }
@@ -41,9 +44,7 @@ impl Pending {
 impl Cart {
     /// Files a settled change as an event, unless it is nothing, undoes one that is still open, or belongs to one.
     pub(super) fn note_change(&mut self, change: SettledChange, outputs: &mut Vec<CartOutput>) {
-        if self.is_nothing(&change) {
-            return;
-        }
+        let small = self.is_nothing(&change);
         // The hand has not left the view since, or only just: it lowers a thing, presses on it, takes back what it put in,
         // or brings more. What all of it comes to is judged when the hand is gone.
         let goes_on = |pending: &Pending| {
@@ -52,10 +53,13 @@ impl Cart {
                 || self.view_moving_since.is_some_and(|since| since <= settled)
         };
         if let Some(index) = self.pending.iter().rposition(goes_on) {
-            self.pending[index].add(change);
+            self.pending[index].add(change, small);
             if let Some(seen) = self.find_sighting(&change) {
                 prefer(&mut self.pending[index].evidence, &seen);
             }
+            return;
+        }
+        if small {
             return;
         }
         // A hand that pressed and let go, or a thing put in and taken back before anyone answered: nothing happened.
@@ -108,7 +112,7 @@ impl Cart {
             !open.browsing && soon && share > -1.0 && share < CARRIED
         };
         let Some(OpenQuestion { mut pending, .. }) = self.question.take_if(corrects) else { return false };
-        pending.add(change);
+        pending.add(change, false);
         self.pending.push_back(pending);
         self.changed = true;
         true

@@ -47,7 +47,7 @@ impl Default for CartSettings {
             cart: "cart-1".to_owned(),
             nonce: "test".to_owned(),
             fusion: FusionSettings::default(),
-            dead_band: Grams(4.0),
+            dead_band: Grams(8.0),
             moving_wait_ms: 4000,
             hold_ms: 150,
             ask_hold_ms: 900,
