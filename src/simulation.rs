@@ -76,6 +76,21 @@ pub struct Simulation {
     pub film: Film,
 }
 
+/// What the basket sells of a product.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sold {
+    pieces: u32,
+    grams: f64,
+    lines: u32,
+}
+
+/// What lies in the cart of a product.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    pieces: u32,
+    grams: f64,
+}
+
 /// One trip under way.
 struct Trip<'a> {
     simulation: &'a mut Simulation,
@@ -263,22 +278,22 @@ impl<'a> Trip<'a> {
         tally.receipts_exact += u32::from(wrong == 0 && missed == 0 && at_checkout);
     }
 
-    /// What is sold and what lies in the cart, by product: pieces, grams and lines; pieces and grams.
-    fn sold_and_held(&self) -> BTreeMap<Sku, ((u32, f64, u32), (u32, f64))> {
-        let mut goods: BTreeMap<Sku, ((u32, f64, u32), (u32, f64))> = BTreeMap::new();
+    /// What is sold and what lies in the cart, by product.
+    fn sold_and_held(&self) -> BTreeMap<Sku, (Sold, Held)> {
+        let mut goods: BTreeMap<Sku, (Sold, Held)> = BTreeMap::new();
         for line in self.cart.basket().lines() {
             let (sold, _) = goods.entry(line.sku).or_default();
-            sold.2 += 1;
+            sold.lines += 1;
             match line.quantity {
-                Quantity::Pieces(pieces) => sold.0 += pieces,
-                Quantity::Weighed(grams) => sold.1 += f64::from(grams.0),
+                Quantity::Pieces(pieces) => sold.pieces += pieces,
+                Quantity::Weighed(grams) => sold.grams += f64::from(grams.0),
             }
         }
         for item in self.world.contents() {
             if let Some(sku) = item.sku {
                 let (_, held) = goods.entry(sku).or_default();
-                held.0 += 1;
-                held.1 += item.mass.0;
+                held.pieces += 1;
+                held.grams += item.mass.0;
             }
         }
         goods
@@ -287,7 +302,8 @@ impl<'a> Trip<'a> {
     /// Lines that are wrong, and pieces or lots without a line.
     fn differences(&self) -> (u32, u32) {
         let (mut wrong, mut missed) = (0, 0);
-        for (sku, ((pieces, grams, lines), (held_pieces, held_grams))) in self.sold_and_held() {
+        for (sku, (Sold { pieces, grams, lines }, held)) in self.sold_and_held() {
+            let Held { pieces: held_pieces, grams: held_grams } = held;
             let (mut too_much, mut too_little) = (0, 0);
             if self.is_weighed(&sku) {
                 let off = grams - held_grams;

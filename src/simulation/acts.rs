@@ -2,7 +2,7 @@
 
 use super::eyes::{Eyes, Way};
 use super::shopper::{Shopper, Trick};
-use super::{Tally, Trip};
+use super::{Held, Sold, Tally, Trip};
 use crate::domain::basket::{LedgerEntry, Movement, SettledBy};
 use crate::domain::cart::{CameraFault, CartInput, Press, Question, QuestionKind};
 use crate::domain::catalog::Price;
@@ -302,9 +302,9 @@ impl Trip<'_> {
             })
         };
         let goods = self.sold_and_held();
-        let unpaid = goods.iter().map(|(sku, ((pieces, grams, _), (held_pieces, held_grams)))| {
-            value(sku, *held_pieces, *held_grams) - value(sku, *pieces, *grams)
-        });
+        let unpaid = goods
+            .iter()
+            .map(|(sku, (sold, held))| value(sku, held.pieces, held.grams) - value(sku, sold.pieces, sold.grams));
         unpaid.sum::<f64>().round() as i64
     }
 
@@ -425,11 +425,11 @@ impl Trip<'_> {
     /// as much as what is asked about: what an honest shopper finds on looking.
     fn missing(&self, change: f64) -> Option<Sku> {
         let goods = self.sold_and_held();
-        let off = |sku: &Sku, sold: (u32, f64, u32), held: (u32, f64)| {
+        let off = |sku: &Sku, sold: Sold, held: Held| {
             let product = self.cart.catalog().product(sku)?;
             let missing = match product.price {
-                Price::Each(_) => (f64::from(held.0) - f64::from(sold.0)) * product.weight.mean.0,
-                Price::PerKg(_) => held.1 - sold.1,
+                Price::Each(_) => (f64::from(held.pieces) - f64::from(sold.pieces)) * product.weight.mean.0,
+                Price::PerKg(_) => held.grams - sold.grams,
             };
             (missing.abs() > 20.0).then_some((missing - change).abs())
         };

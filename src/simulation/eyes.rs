@@ -174,6 +174,9 @@ pub enum Eyes {
     Film(std::sync::Arc<Film>),
 }
 
+/// What the cart was told, and when.
+type Timeline = Vec<(Stamp, CartInput)>;
+
 /// The eyes during one trip.
 pub struct Watching {
     camera: Camera,
@@ -181,9 +184,9 @@ pub struct Watching {
     next_frame: Stamp,
     chance: Chance,
     /// What a film is about to tell.
-    coming: Vec<(Stamp, CartInput)>,
+    coming: Timeline,
     /// The scene that is being filmed: act, contact, and what was told so far.
-    filming: Option<(Way, Sku, Stamp, Vec<(Stamp, CartInput)>)>,
+    filming: Option<(Way, Sku, Stamp, Timeline)>,
     /// What was filmed in this trip.
     pub film: Film,
     /// Compute of the camera path for the last picture, in milliseconds.
@@ -279,7 +282,7 @@ impl Watching {
         for (at, mut input) in told {
             if let (CartInput::Sighted(sighting), Some(first)) = (&mut input, began) {
                 sighting.began = first;
-                sighting.appeared.extend(also.drain(..));
+                sighting.appeared.append(&mut also);
                 sighting.appeared.iter_mut().for_each(|candidate| candidate.similarity *= 0.85);
                 sighting.appeared.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
                 let mut seen = std::collections::BTreeSet::new();
