@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures a written model the way the cart uses it: embeddings, class means of the training photos, nearest by cosine.
+"""Measures a written model the way the cart uses it: embeddings, a gallery of the training photos, nearest by cosine.
 
 Example, from the root of the project:
   python models/train/evaluate.py --data ../shared/data --model models/dashcart.tflite
@@ -14,7 +14,7 @@ from concurrent import futures
 import gallery
 import numpy as np
 import photos as pictures
-import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 
 def tflite_embed(path, threads):
@@ -24,7 +24,7 @@ def tflite_embed(path, threads):
     def runner():
         # One single-threaded engine per thread: engines that share out one picture wait for each other on a busy machine.
         if not hasattr(local, "runner"):
-            local.runner = tf.lite.Interpreter(path, num_threads=1)
+            local.runner = Interpreter(path, num_threads=1)
             local.runner.allocate_tensors()
         return local.runner
 
@@ -45,16 +45,33 @@ def tflite_embed(path, threads):
     return embed
 
 
-def evaluate_file(path, sets, train, threads=2, say=print):
-    """Says the scores by gallery and the mistakes made most."""
+def seen_like_the_cart(photos, seed=1):
+    """The same photos as the cart's camera might show them."""
+    rng = np.random.default_rng(seed)
+    others = [[photos.images[i] for i in rng.integers(len(photos), size=3)] for _ in photos.images]
+    images = [pictures.seen(image, 320, rng, o) for image, o in zip(photos.images, others)]
+    return pictures.Photos(images, photos.labels, photos.names, photos.coarse)
+
+
+def evaluate_file(path, sets, train, vectors=None, threads=2, say=print):
+    """Says the scores by gallery and the mistakes made most; `vectors` are those of the classifier that trained the model."""
     embed = tflite_embed(path, threads)
-    entries = gallery.means(embed(train.images), train.labels, len(train.names))
-    seen = {what: embed(photos.images) for what, photos in sets.items()}
+    sets = {**sets, "val as seen": seen_like_the_cart(sets["val"])}
+    means = gallery.means(embed(train.images), train.labels, len(train.names))
+    galleries = {"means": (means, np.arange(len(means)))}
+    if vectors is not None:
+        galleries["class vectors"] = (gallery.unit(vectors), np.arange(len(means)))
+        galleries["both"] = (np.concatenate([means, gallery.unit(vectors)]), np.tile(np.arange(len(means)), 2))
+    shown = {what: gallery.unit(embed(photos.images)) for what, photos in sets.items()}
+    for name, (entries, owners) in galleries.items():
+        for what, photos in sets.items():
+            similar = gallery.by_product(shown[what] @ entries.T, owners)
+            scale, loss = gallery.best_scale(similar, photos.labels)
+            say(f"{path.name}, gallery of {name}: {what}: {gallery.text(gallery.scores_of(similar, photos.labels, train.coarse), len(photos))}, "
+                f"coverage at 99 % {100 * gallery.coverage(similar, photos.labels):.0f} %, best scale {scale} (log loss {loss:.2f})")
+    entries, owners = galleries[list(galleries)[-1]]
     for what, photos in sets.items():
-        result = gallery.scores(entries, seen[what], photos.labels, train.coarse)
-        say(f"{path.name}, by gallery: {what}: {gallery.text(result, len(photos))}")
-    for what, photos in sets.items():
-        nearest = np.argmax(gallery.unit(seen[what]) @ entries.T, axis=1)
+        nearest = gallery.by_product(shown[what] @ entries.T, owners).argmax(1)
         pairs = {}
         for right, got in zip(photos.labels, nearest):
             if right != got:
@@ -68,7 +85,9 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ (default: %(default)s)")
     p.add_argument("--model", type=pathlib.Path, default=pathlib.Path("models/dashcart.tflite"), help="(default: %(default)s)")
+    p.add_argument("--vectors", type=pathlib.Path, default=pathlib.Path("models/class-vectors.bin"), help="(default: %(default)s)")
     p.add_argument("--renders", type=pathlib.Path, help="folder <sku>/<nnn>.png of renders")
+    p.add_argument("--crops", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png to measure only, of products that are known")
     p.add_argument("--threads", type=int, default=2)
     s = p.parse_args()
     train, val = pictures.load_split(s.data, "train"), pictures.load_split(s.data, "val")
@@ -78,7 +97,13 @@ def main():
         kept, held = pictures.split_folds(renders, 0)
         sets["held-out renders"] = pictures.joined(train.part([]), renders.part(held))
         train = pictures.joined(train, renders.part(kept))
-    evaluate_file(s.model, sets, train, s.threads)
+    for folder in s.crops:
+        crops = pictures.joined(train.part([]), pictures.load_renders(folder))
+        if len(crops.names) > len(train.names):
+            p.error(f"{folder} holds products that are not known: {', '.join(crops.names[len(train.names):][:4])}")
+        sets[folder.name] = crops
+    vectors = gallery.load(s.vectors, train.names) if s.vectors.exists() else None
+    evaluate_file(s.model, sets, train, vectors, s.threads)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import threading
 
 import cv2
 import numpy as np
-from network import Stem
 from PIL import Image
 
 cv2.setNumThreads(1)
@@ -55,8 +54,17 @@ def load_split(data, split):
     return Photos(images, labels, names, coarse)
 
 
+def load_shop_pictures(data):
+    """The shop's own picture of each product, thrice: it is one of few that show the product alone."""
+    base = data / "grocery-store-dataset"
+    names, coarse, _ = classes(data)
+    rows = [line.strip().split(",") for line in (base / "classes.csv").read_text().splitlines()[1:]]
+    images = [read(base / row[4].lstrip("/")) for row in rows]
+    return Photos(images * 3, [int(row[1]) for row in rows] * 3, names, coarse)
+
+
 def load_renders(folder):
-    """Renders in `<folder>/<sku>/*.png`; every SKU is a product, and a coarse class, of its own."""
+    """Renders in `<folder>/<sku>/*.png`."""
     folders = sorted(p for p in pathlib.Path(folder).iterdir() if p.is_dir())
     images, labels = [], []
     for label, sku in enumerate(folders):
@@ -67,15 +75,20 @@ def load_renders(folder):
     return Photos(images, labels, [p.name for p in folders], np.arange(len(folders)), 0.65)
 
 
-def joined(photos, renders):
-    """One set of both; the products of the renders come behind those of the photos."""
-    shift, coarse = len(photos.names), int(photos.coarse.max()) + 1
+def joined(photos, more):
+    """One set of both. Products that the first does not have come behind its own, each a coarse class of its own."""
+    names, coarse = list(photos.names), list(photos.coarse)
+    for name in more.names:
+        if name not in names:
+            names.append(name)
+            coarse.append(max(coarse) + 1)
+    place = np.array([names.index(name) for name in more.names], int)
     return Photos(
-        photos.images + renders.images,
-        np.concatenate([photos.labels, renders.labels + shift]),
-        photos.names + renders.names,
-        np.concatenate([photos.coarse, renders.coarse + coarse]),
-        np.concatenate([photos.least, renders.least]),
+        photos.images + more.images,
+        np.concatenate([photos.labels, place[more.labels]]),
+        names,
+        np.array(coarse),
+        np.concatenate([photos.least, more.least]),
     )
 
 
@@ -119,17 +132,68 @@ def varied(image, side, rng, least=0.35):
     return cv2.transform(image, np.hstack([colour, np.full((3, 1), offset)]))
 
 
-class Batches:
-    """Endless training batches (stem features, soft labels), prepared by threads of their own."""
+def ground(side, rng):
+    """A basket's floor, as far as it matters: greyish, unevenly lit."""
+    coarse = rng.uniform(35, 150) + rng.normal(0, 14, (5, 5, 1)) + rng.normal(0, 4, (1, 1, 3))
+    return cv2.resize(np.clip(coarse, 0, 255).astype(np.uint8), (side, side), interpolation=cv2.INTER_CUBIC)
 
-    def __init__(self, photos, settings, stem, side, threads=2, mix=0.3):
-        self.photos, self.side, self.mix, self.size = photos, side, mix, settings.batch
-        self.queue = queue.Queue(6)
-        self.order, self.lock = iter(()), threading.Lock()
-        self.rng = np.random.default_rng(settings.seed)
-        self.stop = False
-        self.settings, self.stem = settings, stem
-        self.threads = [threading.Thread(target=self._work, args=(settings.seed * 100 + i,), daemon=True) for i in range(threads)]
+
+def laid(under, image, middle, share, turn):
+    """Lays a picture as a card over another one; `middle` and `share` are shares of the lower one's side."""
+    side, (height, width) = under.shape[0], image.shape[:2]
+    edge = share * side
+    c, s = np.cos(turn), np.sin(turn)
+    matrix = np.array([[c * edge / width, -s * edge / height, 0], [s * edge / width, c * edge / height, 0]])
+    matrix[:, 2] = np.multiply(middle, side) - matrix[:, :2] @ (width / 2, height / 2)
+    # By area first: shrinking in one bilinear step would alias.
+    if edge < 0.6 * width:
+        small = max(8, round(edge))
+        image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        matrix[:, :2] *= (width / small, height / small)
+    card = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), matrix, (side, side), flags=cv2.INTER_LINEAR)
+    return cv2.copyTo(card, cv2.compare(cover, 127, cv2.CMP_GT), under)
+
+
+def seen(image, side, rng, others):
+    """A photo as the cart's crop shows it: a card in the basket beside and below `others`, few pixels, noise, its light."""
+    pixels = int(rng.uniform(120, 260))
+    view = ground(pixels, rng)
+    for other in others[: int(rng.integers(3))]:
+        view = laid(view, other, rng.uniform(-0.15, 1.15, 2), rng.uniform(0.6, 1.0), rng.normal(0, 0.2))
+    view = laid(view, image, 0.5 + rng.normal(0, 0.04, 2), rng.uniform(0.70, 1.06), rng.normal(0, 0.12))
+    if rng.random() < 0.3:
+        # Something lies over an edge of it.
+        away, angle = rng.uniform(0.62, 0.85), rng.uniform(0, 2 * np.pi)
+        view = laid(view, others[-1], (0.5 + away * np.cos(angle), 0.5 + away * np.sin(angle)), rng.uniform(0.6, 0.9), rng.normal(0, 0.2))
+    if rng.random() < 0.4:
+        view = cv2.GaussianBlur(view, (0, 0), rng.uniform(0.4, 1.1))
+    light = (rng.uniform(0.72, 1.2) * rng.uniform(0.94, 1.06, 3)).astype(np.float32)
+    slope = 1 + rng.uniform(-0.12, 0.12) * np.linspace(-1, 1, pixels, dtype=np.float32)
+    noise = rng.standard_normal(view.shape, np.float32) * np.float32(rng.uniform(1.5, 4))
+    view = np.clip(view * (slope[:, None, None] * light) + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        view = view[:, ::-1]
+    return np.ascontiguousarray(np.asarray(Image.fromarray(view).resize((side, side), Image.Resampling.BILINEAR)))
+
+
+def pasted(image, other, part, rng):
+    """Pastes a rectangle of another picture and returns the share of the first one that is left."""
+    side = image.shape[0]
+    edge = int(side * np.sqrt(1 - part))
+    x, y = rng.integers(side - edge + 1, size=2)
+    image[y : y + edge, x : x + edge] = other[y : y + edge, x : x + edge]
+    return 1 - edge * edge / side / side
+
+
+class Batches:
+    """Endless training batches (pictures, soft labels), prepared by threads of their own."""
+
+    def __init__(self, photos, side, seed, batch, threads, mix, as_seen):
+        self.photos, self.side, self.mix, self.size, self.as_seen = photos, side, mix, batch, as_seen
+        self.queue, self.order, self.lock, self.stop = queue.Queue(6), iter(()), threading.Lock(), False
+        self.rng = np.random.default_rng(seed)
+        self.threads = [threading.Thread(target=self._work, args=(seed * 100 + i,), daemon=True) for i in range(threads)]
         for thread in self.threads:
             thread.start()
 
@@ -143,13 +207,20 @@ class Batches:
                     self.order = iter(self.rng.permutation(len(self.photos)))
             return picked
 
+    def _picture(self, place, rng):
+        photos = self.photos
+        # Renders are crops of the cart's camera already.
+        if photos.least[place] < 0.5 and rng.random() < self.as_seen:
+            others = [photos.images[i] for i in rng.integers(len(photos), size=3)]
+            return seen(photos.images[place], self.side, rng, others)
+        return varied(photos.images[place], self.side, rng, photos.least[place])
+
     def _work(self, seed):
         rng = np.random.default_rng(seed)
-        stem = Stem(self.settings.backbone, self.stem, self.side, self.settings.work)
         products = len(self.photos.names)
         while not self.stop:
             picked = self._next()
-            images = [varied(self.photos.images[i], self.side, rng, self.photos.least[i]) for i in picked]
+            images = [self._picture(i, rng) for i in picked]
             labels = np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
             mixed = np.stack(images)
             for i in range(len(images)):
@@ -161,10 +232,9 @@ class Batches:
                     else:
                         part = pasted(mixed[i], images[j], part, rng)
                     labels[i] = part * labels[i] + (1 - part) * np.eye(products)[self.photos.labels[picked[j]]]
-            features = stem(mixed)
             while not self.stop:
                 try:
-                    self.queue.put((features, labels), timeout=0.5)
+                    self.queue.put((mixed, labels), timeout=0.5)
                     break
                 except queue.Full:
                     continue
@@ -178,12 +248,3 @@ class Batches:
         self.stop = True
         for thread in self.threads:
             thread.join()
-
-
-def pasted(image, other, part, rng):
-    """Pastes a rectangle of another picture and returns the share of the first one that is left."""
-    side = image.shape[0]
-    edge = int(side * np.sqrt(1 - part))
-    x, y = rng.integers(side - edge + 1, size=2)
-    image[y : y + edge, x : x + edge] = other[y : y + edge, x : x + edge]
-    return 1 - edge * edge / side / side

@@ -1,159 +1,166 @@
-"""Reads the backbone's TFLite file as a list of layers and writes a trained network back into it.
+"""Writes a folded, calibrated network as a full-int8 TFLite file, from nothing.
 
-The file's own operators and operator versions are kept, so whatever runs the backbone (the TFLite kernels of 2020
-included) runs the result. Nothing here trains or measures.
+Only operators and versions that the TFLite kernels of 2020 know are used. Field numbers are those of TensorFlow's
+schema.fbs, version 3. Nothing here trains or measures.
 """
 
-import dataclasses
 import pathlib
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from network import Block
 
-RELU6 = schema.ActivationFunctionType.RELU6
-KINDS = {
-    schema.BuiltinOperator.QUANTIZE: "quantize",
-    schema.BuiltinOperator.CONV_2D: "conv",
-    schema.BuiltinOperator.DEPTHWISE_CONV_2D: "depthwise",
-    schema.BuiltinOperator.ADD: "add",
-    schema.BuiltinOperator.MEAN: "mean",
-    schema.BuiltinOperator.RESHAPE: "reshape",
-    schema.BuiltinOperator.SOFTMAX: "softmax",
-}
+ADD, CONVOLUTION, DEPTHWISE, RESHAPE, MEAN, QUANTIZE = 0, 3, 4, 22, 40, 114
+VERSIONS = {ADD: 2, CONVOLUTION: 3, DEPTHWISE: 3, RESHAPE: 1, MEAN: 2, QUANTIZE: 1}
+OPTIONS = {ADD: 11, CONVOLUTION: 1, DEPTHWISE: 2, RESHAPE: 17, MEAN: 27, QUANTIZE: 0}
+INT32, UINT8, INT8 = 2, 3, 9
+RELU6 = 3
 
 
-@dataclasses.dataclass
-class Layer:
-    """One operator of the file: what it computes, from which tensors, and its dequantised weights."""
+class Graph:
+    """The file while it grows: tensors and operators, each written as soon as it is known."""
 
-    kind: str
-    inputs: list
-    output: int
-    stride: int = 1
-    relu6: bool = False
-    weight: np.ndarray = None  # HWIO for "conv", HWC1 for "depthwise"
-    bias: np.ndarray = None
+    def __init__(self):
+        self.builder = flatbuffers.Builder(8 << 20)
+        self.vectors, self.tensors, self.operators, self.kinds = {}, [], [], []
+        self.buffers = [self.table([])]
+
+    def table(self, fields):
+        """A table; each field is its number, its kind (a slot writer's name) and its value."""
+        self.builder.StartObject(1 + max((number for number, _, _ in fields), default=0))
+        for number, kind, value in fields:
+            getattr(self.builder, f"Prepend{kind}Slot")(number, value, 0)
+        return self.builder.EndObject()
+
+    def vector(self, values, dtype):
+        """A vector of numbers. Equal ones are written once: the zero points alone would fill a tenth of the file."""
+        values = np.ascontiguousarray(values, dtype)
+        key = (values.dtype.str, values.tobytes())
+        if key not in self.vectors:
+            self.vectors[key] = self.builder.CreateNumpyVector(values)
+        return self.vectors[key]
+
+    def list(self, offsets):
+        """A vector of tables."""
+        self.builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self.builder.PrependUOffsetTRelative(offset)
+        return self.builder.EndVector()
+
+    def buffer(self, array):
+        """The numbers of a constant tensor, at a multiple of 16 bytes as the schema asks."""
+        raw = array.tobytes()
+        self.builder.StartVector(1, len(raw), 16)
+        self.builder.head -= len(raw)
+        self.builder.Bytes[self.builder.head : self.builder.head + len(raw)] = raw
+        self.buffers.append(self.table([(0, "UOffsetTRelative", self.builder.EndVector())]))
+        return len(self.buffers) - 1
+
+    def tensor(self, shape, kind, scales=None, zero=0, along=0, values=None, name=None):
+        """A tensor; `along` is the dimension that several scales belong to. Returns its place."""
+        fields = [(0, "UOffsetTRelative", self.vector(shape, np.int32)), (1, "Int8", kind)]
+        if scales is not None:
+            scales = np.atleast_1d(np.asarray(scales, np.float32))
+            quantization = [(2, "UOffsetTRelative", self.vector(scales, np.float32)),
+                            (3, "UOffsetTRelative", self.vector(np.full(len(scales), zero), np.int64)), (6, "Int32", along)]
+            fields.append((4, "UOffsetTRelative", self.table(quantization)))
+        if values is not None:
+            fields.append((2, "Uint32", self.buffer(values)))
+        if name:
+            fields.append((3, "UOffsetTRelative", self.builder.CreateString(name)))
+        self.tensors.append(self.table(fields))
+        return len(self.tensors) - 1
+
+    def operator(self, kind, inputs, output, options):
+        """An operator with its options' fields."""
+        if kind not in self.kinds:
+            self.kinds.append(kind)
+        fields = [(0, "Uint32", self.kinds.index(kind)), (1, "UOffsetTRelative", self.vector(inputs, np.int32)),
+                  (2, "UOffsetTRelative", self.vector([output], np.int32))]
+        if OPTIONS[kind]:
+            fields += [(3, "Uint8", OPTIONS[kind]), (4, "UOffsetTRelative", self.table(options))]
+        self.operators.append(self.table(fields))
+
+    def save(self, path, given, got, description):
+        """Writes the file."""
+        codes = [self.table([(0, "Int8", kind), (2, "Int32", VERSIONS[kind]), (3, "Int32", kind)]) for kind in self.kinds]
+        at = "UOffsetTRelative"
+        graph = self.table([(0, at, self.list(self.tensors)), (1, at, self.vector([given], np.int32)),
+                            (2, at, self.vector([got], np.int32)), (3, at, self.list(self.operators))])
+        model = self.table([(0, "Uint32", 3), (1, at, self.list(codes)), (2, at, self.list([graph])),
+                            (3, at, self.builder.CreateString(description)), (4, at, self.list(self.buffers))])
+        self.builder.Finish(model, b"TFL3")
+        pathlib.Path(path).write_bytes(bytes(self.builder.Output()))
 
 
-class TfliteFile:
-    """The backbone file, taken apart."""
+class Writer:
+    """Follows the network's computation and writes each step. Activations are (tensor, side, scale)."""
 
-    def __init__(self, path):
-        self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(pathlib.Path(path).read_bytes(), 0))
-        self.graph = self.model.subgraphs[0]
-        self.layers = [self._layer(operator) for operator in self.graph.operators]
-        # The classifier of the backbone is a 1x1 convolution behind the mean: the embedding takes its place.
-        self.mean_at = next(i for i, layer in enumerate(self.layers) if layer.kind == "mean")
+    def __init__(self, side):
+        self.graph = Graph()
+        self.given = self.graph.tensor([1, side, side, 3], UINT8, 1 / 128, 127, name="picture")
+        inner = self.graph.tensor([1, side, side, 3], INT8, 1 / 128, -1)
+        self.graph.operator(QUANTIZE, [self.given], inner, [])
+        self.now = (inner, side, 1 / 128)
 
-    def _array(self, index):
-        tensor = self.graph.tensors[index]
-        dtype = {schema.TensorType.INT8: np.int8, schema.TensorType.INT32: np.int32}[tensor.type]
-        raw = np.frombuffer(bytes(self.model.buffers[tensor.buffer].data), dtype)
-        return raw.reshape(tensor.shape), tensor.quantization
+    def output(self, shape, lies):
+        scale, zero = lies.scale()
+        return self.graph.tensor(shape, INT8, scale, zero), scale
 
-    def _layer(self, operator):
-        code = self.model.operatorCodes[operator.opcodeIndex]
-        kind = KINDS[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        layer = Layer(kind, [int(operator.inputs[0])], int(operator.outputs[0]))
-        if kind == "add":
-            layer.inputs = [int(i) for i in operator.inputs]
-        if kind in ("conv", "depthwise"):
-            layer.stride = operator.builtinOptions.strideW
-            layer.relu6 = operator.builtinOptions.fusedActivationFunction == RELU6
-            raw, quantization = self._array(operator.inputs[1])
-            scale = np.asarray(quantization.scale, np.float32)
-            if kind == "conv":
-                layer.weight = (raw * scale[:, None, None, None]).transpose(1, 2, 3, 0).astype(np.float32)
-            else:
-                layer.weight = (raw * scale).transpose(1, 2, 3, 0).astype(np.float32)
-            raw, quantization = self._array(operator.inputs[2])
-            layer.bias = (raw * np.asarray(quantization.scale, np.float32)).astype(np.float32)
-        return layer
+    def convolution(self, layer):
+        """One convolution with its bias and activation."""
+        tensor, side, scale = self.now
+        weight = layer.numbers().detach().cpu().numpy().astype(np.float64)
+        scales = np.maximum(np.abs(weight).max((1, 2, 3)), 1e-6) / 127
+        numbers = np.round(weight / scales[:, None, None, None]).astype(np.int8)
+        deep = layer.groups > 1
+        numbers = np.ascontiguousarray(numbers.transpose(1, 2, 3, 0) if deep else numbers.transpose(0, 2, 3, 1))
+        bias = np.round(layer.bias.detach().cpu().numpy() / (scales * scale)).clip(-(2**31) + 1, 2**31 - 1).astype(np.int32)
+        weights = self.graph.tensor(numbers.shape, INT8, scales, 0, 3 if deep else 0, numbers)
+        biases = self.graph.tensor(bias.shape, INT32, scales * scale, 0, 0, bias)
+        side = -(-side // layer.stride)
+        out, out_scale = self.output([1, side, side, len(scales)], layer.range)
+        options = [(1, "Int32", layer.stride), (2, "Int32", layer.stride)]
+        if deep:
+            options += [(3, "Int32", 1), (4, "Int8", RELU6 if layer.relu6 else 0), (5, "Int32", 1), (6, "Int32", 1)]
+        else:
+            options += [(3, "Int8", RELU6 if layer.relu6 else 0), (4, "Int32", 1), (5, "Int32", 1)]
+        self.graph.operator(DEPTHWISE if deep else CONVOLUTION, [tensor, weights, biases], out, options)
+        self.now = (out, side, out_scale)
 
-    def scale_of(self, tensor):
-        """Scale and zero point of an activation tensor."""
-        quantization = self.graph.tensors[tensor].quantization
-        return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+    def block(self, block):
+        """A block, and the sum with what came in where it has one."""
+        before = self.now[0]
+        for layer in block.layers:
+            self.convolution(layer)
+        if block.sum is not None:
+            after, side, _ = self.now
+            out, scale = self.output([1, side, side, block.layers[-1].weight.shape[0]], block.sum)
+            self.graph.operator(ADD, [before, after], out, [])
+            self.now = (out, side, scale)
 
-    # Writing. A TfliteFile that has been written to is spent: read the backbone again for the next one.
+    def mean(self, lies, channels):
+        """The mean over the picture."""
+        axes = self.graph.tensor([2], INT32, values=np.array([1, 2], np.int32))
+        out, scale = self.output([1, 1, 1, channels], lies)
+        self.graph.operator(MEAN, [self.now[0], axes], out, [(0, "Bool", True)])
+        self.now = (out, 1, scale)
 
-    def resize(self, side):
-        """Sets the input side; every activation follows."""
-        size = {self.layers[0].inputs[0]: side}
-        for layer in self.layers:
-            spatial = 1 if layer.kind == "mean" else -(-size[layer.inputs[0]] // layer.stride)
-            size[layer.output] = spatial
-            for index in {layer.inputs[0], layer.output}:
-                shape = self.graph.tensors[index].shape
-                if len(shape) == 4:
-                    self.graph.tensors[index].shape = np.array([1, size[index], size[index], shape[3]], np.int32)
+    def flat(self, size, lies, path, description):
+        """The embedding as a row, and the end of the file."""
+        shape = self.graph.tensor([2], INT32, values=np.array([1, size], np.int32))
+        scale, zero = lies.scale()
+        out = self.graph.tensor([1, size], INT8, scale, zero, name="embedding")
+        new_shape = self.graph.vector([1, size], np.int32)
+        self.graph.operator(RESHAPE, [self.now[0], shape], out, [(0, "UOffsetTRelative", new_shape)])
+        self.graph.save(path, self.given, out, description)
 
-    def end_at(self, position):
-        """Cuts the graph behind the operator at this position, whose output becomes the output."""
-        self.graph.operators = self.graph.operators[: position + 1]
-        self.graph.outputs = [self.layers[position].output]
 
-    def set_range(self, tensor, scale, zero_point):
-        """Sets the quantisation of an activation tensor."""
-        quantization = self.graph.tensors[tensor].quantization
-        quantization.scale = np.array([scale], np.float32)
-        quantization.zeroPoint = np.array([zero_point], np.int64)
-
-    def set_weights(self, position, values, scales, bias):
-        """Puts int8 weights (output channel first, or 1HWC), their scales and a float bias into a convolution."""
-        operator = self.graph.operators[position]
-        input_scale, _ = self.scale_of(int(operator.inputs[0]))
-        bias_scales = scales.astype(np.float64) * input_scale
-        whole = np.clip(np.round(bias / bias_scales), -(2**31) + 1, 2**31 - 1).astype(np.int32)
-        for index, array, scale in ((operator.inputs[1], values, scales), (operator.inputs[2], whole, bias_scales)):
-            tensor = self.graph.tensors[index]
-            tensor.shape = np.array(array.shape, np.int32)
-            tensor.quantization.scale = scale.astype(np.float32)
-            tensor.quantization.zeroPoint = np.zeros(len(scale), np.int64)
-            self.model.buffers[tensor.buffer].data = np.frombuffer(array.tobytes(), np.uint8)
-
-    def set_embedding(self, size):
-        """Turns the classifier behind the mean into an embedding of this size and ends the graph there."""
-        convolution, reshape = self.mean_at + 1, self.mean_at + 2
-        self.graph.tensors[self.layers[convolution].output].shape = np.array([1, 1, 1, size], np.int32)
-        self.graph.tensors[self.layers[reshape].output].shape = np.array([1, size], np.int32)
-        target = self.graph.tensors[self.graph.operators[reshape].inputs[1]]
-        self.model.buffers[target.buffer].data = np.frombuffer(np.array([1, size], np.int32).tobytes(), np.uint8)
-        options = self.graph.operators[reshape].builtinOptions
-        if options is not None:
-            options.newShape = np.array([1, size], np.int32)
-        self.end_at(reshape)
-
-    def save(self, path, description="dashcart"):
-        """Writes the graph without the tensors and buffers that nothing uses any more."""
-        used = set(int(i) for o in self.graph.operators for i in [*o.inputs, *o.outputs])
-        used |= {int(i) for i in self.graph.inputs}
-        order = sorted(used)
-        place = {old: new for new, old in enumerate(order)}
-        buffers = [self.model.buffers[0]]
-        tensors = []
-        for old in order:
-            tensor = self.graph.tensors[old]
-            content = self.model.buffers[tensor.buffer]
-            if content.data is None or len(content.data) == 0:
-                tensor.buffer = 0
-            else:
-                tensor.buffer = len(buffers)
-                buffers.append(content)
-            tensors.append(tensor)
-        for operator in self.graph.operators:
-            operator.inputs = np.array([place[int(i)] for i in operator.inputs], np.int32)
-            operator.outputs = np.array([place[int(i)] for i in operator.outputs], np.int32)
-        self.graph.inputs = np.array([place[int(i)] for i in self.graph.inputs], np.int32)
-        self.graph.outputs = np.array([place[int(i)] for i in self.graph.outputs], np.int32)
-        self.graph.tensors, self.model.buffers = tensors, buffers
-        codes = sorted({o.opcodeIndex for o in self.graph.operators})
-        for operator in self.graph.operators:
-            operator.opcodeIndex = codes.index(operator.opcodeIndex)
-        self.model.operatorCodes = [self.model.operatorCodes[i] for i in codes]
-        self.model.metadata, self.model.metadataBuffer, self.model.signatureDefs = None, None, None
-        self.model.description = description
-        builder = flatbuffers.Builder(8 << 20)
-        builder.Finish(self.model.Pack(builder), b"TFL3")
-        pathlib.Path(path).write_bytes(bytes(builder.Output()))
+def write(net, side, path, description="dashcart"):
+    """Writes a folded network whose ranges are known."""
+    writer = Writer(side)
+    for layer in net.body:
+        writer.block(layer) if isinstance(layer, Block) else writer.convolution(layer)
+    writer.mean(net.mean, net.embed.weight.shape[1])
+    writer.convolution(net.embed)
+    writer.flat(net.embed.weight.shape[0], net.embed.range, path, description)

