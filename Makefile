@@ -55,7 +55,7 @@ model: build ## Train the recognition model on the photos (an hour and a half on
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there
 	$(DASHCART) enrol --dataset $(PHOTOS) --split train --gallery models/gallery-grocery.bin
-	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/renders --each 25 --size 256 --seed 11
+	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/renders --each 25 --size 256 --seed 1
 	$(DASHCART) enrol --photos $(TARGET)/renders --gallery models/gallery-shelf.bin
 
 bench: build ## Measure recognition and whole simulated trips, as recorded in benches/RESULTS.md
