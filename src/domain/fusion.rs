@@ -50,6 +50,7 @@ pub struct CodeSighting {
 
 /// The model's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FusionSettings {
     /// Log-likelihood per unit of cosine similarity (the inverse temperature): 15 has the least log loss on the
     /// validation photos with the committed model and gallery.
@@ -75,7 +76,12 @@ pub struct FusionSettings {
     pub own_thing: f64,
     /// Prior of a product that the gallery does not hold.
     pub unknown: f64,
+    /// Prior of something else coming in together with a product.
+    pub beside: f64,
 }
+
+/// What is left of a change is something else only above this.
+pub const LEAST_REST: Grams = Grams(25.0);
 
 impl Default for FusionSettings {
     fn default() -> FusionSettings {
@@ -91,6 +97,7 @@ impl Default for FusionSettings {
             veto_sigmas: 4.0,
             own_thing: 0.01,
             unknown: 0.01,
+            beside: 0.03,
         }
     }
 }
@@ -288,6 +295,7 @@ fn added(
     let (appeared, vanished) = evidence.seen();
     let sight = Sight::new(settings, settings.sight_scale, appeared, vanished);
     let product_prior = ((1.0 - settings.own_thing - settings.unknown) / catalog.products.len().max(1) as f64).ln();
+    let anything = (1.0 / 3000.0_f64).ln();
     let mut weighed: Vec<Weighed> = Vec::new();
     for product in catalog.products.values() {
         let code = match product.gtin {
@@ -305,6 +313,11 @@ fn added(
                         pieces_density(settings, product, pieces, change.change.abs(), change.margin);
                     let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity: Quantity::Pieces(pieces) };
                     weighed.push((hypothesis, base + prior.ln() + density.ln(), sigmas));
+                }
+                // Something else may have come in with it. That is never booked, but worth a picture.
+                if change.change.0 > product.weight.mean.0 + product.tare.0 + LEAST_REST.0 {
+                    let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity: Quantity::Pieces(1) };
+                    weighed.push((hypothesis, base + settings.beside.ln() + anything, f64::INFINITY));
                 }
             }
             Price::PerKg(_) => {
@@ -324,7 +337,6 @@ fn added(
             }
         }
     }
-    let anything = (1.0 / 3000.0_f64).ln();
     weighed.push((Hypothesis::OwnThing, settings.own_thing.ln() + sight.unknown + anything, 0.0));
     weighed.push((Hypothesis::Unknown, settings.unknown.ln() + sight.unknown + anything, 0.0));
     weighed

@@ -5,13 +5,10 @@ use super::{CartOutput, JournalEntry, LastChange, LineView, Press, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
-use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement};
+use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement, LEAST_REST};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
-
-/// What an answer leaves of a change is something else only above this.
-const LEAST_REST: Grams = Grams(25.0);
 
 impl Cart {
     pub(super) fn pressed(&mut self, press: Press, now: Stamp, outputs: &mut Vec<CartOutput>) {

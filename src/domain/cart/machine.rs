@@ -14,6 +14,7 @@ use thiserror::Error;
 
 /// The cart's numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CartSettings {
     /// The cart's name towards the store.
     pub cart: String,
