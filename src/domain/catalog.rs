@@ -67,6 +67,14 @@ pub struct UnitWeight {
     pub unsure: Grams,
 }
 
+impl UnitWeight {
+    /// Variance of the mass of so many pieces, in square grams: each differs by itself, and all by what we do not know of
+    /// their mean.
+    pub fn variance_of(&self, pieces: f64) -> f64 {
+        pieces * self.spread.0.powi(2) + (pieces * self.unsure.0).powi(2)
+    }
+}
+
 /// Why a product needs a member of staff before it is sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

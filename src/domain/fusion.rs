@@ -444,7 +444,7 @@ fn pieces_density(
 ) -> (f64, f64) {
     let n = f64::from(pieces);
     let weight = product.weight;
-    let variance = n * weight.spread.0.powi(2) + (n * weight.unsure.0).powi(2) + (margin.0 / 2.0).powi(2) + 1.0;
+    let variance = weight.variance_of(n) + (margin.0 / 2.0).powi(2) + 1.0;
     normal(settings, change.0, n * weight.mean.0 + product.tare.0, variance.sqrt())
 }
 

@@ -135,7 +135,7 @@ impl Cart {
         let product = self.catalog.product(sku)?;
         let n = f64::from(*pieces);
         let own = n * product.weight.mean.0 + product.tare.0;
-        let deviation = (n * product.weight.spread.0.powi(2) + (n * product.weight.unsure.0).powi(2)).sqrt();
+        let deviation = product.weight.variance_of(n).sqrt();
         let change = evidence.change;
         let rest = change.change.0 - own;
         if rest <= LEAST_REST.0.max(6.0 * deviation + change.margin.0) {
@@ -214,7 +214,7 @@ impl Cart {
 fn pieces_within(product: &Product, load: Grams) -> u32 {
     let weight = product.weight;
     let pieces = (load.0 / weight.mean.0).round().max(1.0);
-    let deviation = (pieces * weight.spread.0.powi(2) + (pieces * weight.unsure.0).powi(2)).sqrt();
+    let deviation = weight.variance_of(pieces).sqrt();
     let too_light = pieces > 1.0 && load.0 < pieces * weight.mean.0 - 5.0 * deviation - 5.0;
     (if too_light { pieces - 1.0 } else { pieces }) as u32
 }
