@@ -207,20 +207,20 @@ class Batches:
                     self.order = iter(self.rng.permutation(len(self.photos)))
             return picked
 
-    def _picture(self, place, rng):
+    def _picture(self, place, side, rng):
         photos = self.photos
         # Renders are crops of the cart's camera already.
         if photos.least[place] < 0.5 and rng.random() < self.as_seen:
             others = [photos.images[i] for i in rng.integers(len(photos), size=3)]
-            return seen(photos.images[place], self.side, rng, others)
-        return varied(photos.images[place], self.side, rng, photos.least[place])
+            return seen(photos.images[place], side, rng, others)
+        return varied(photos.images[place], side, rng, photos.least[place])
 
     def _work(self, seed):
         rng = np.random.default_rng(seed)
         products = len(self.photos.names)
         while not self.stop:
-            picked = self._next()
-            images = [self._picture(i, rng) for i in picked]
+            picked, side = self._next(), self.side
+            images = [self._picture(i, side, rng) for i in picked]
             labels = np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
             mixed = np.stack(images)
             for i in range(len(images)):

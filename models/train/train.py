@@ -45,6 +45,7 @@ def options():
     p.add_argument("--size", type=int, default=192, help="length of the embedding (default: %(default)s)")
     p.add_argument("--side", type=int, default=256, help="input side of the written model (default: %(default)s)")
     p.add_argument("--train-side", type=int, default=224, help="input side in stage 1 (default: %(default)s)")
+    p.add_argument("--early-side", type=int, default=192, help="input side in the first 45 %% of stage 1: half as much work a picture (default: %(default)s)")
     p.add_argument("--minutes", type=float, default=74, help="stage 1 (default: %(default)s)")
     p.add_argument("--quantise-minutes", type=float, default=0, help="stage 2 (default: %(default)s: its ranges alone cost nothing)")
     p.add_argument("--batch", type=int, default=32)
@@ -57,6 +58,9 @@ def options():
     s.work.mkdir(parents=True, exist_ok=True)
     s.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return s
+
+
+EARLY = 0.45  # The share of a stage that trains on smaller pictures.
 
 
 def say(*words):
@@ -134,7 +138,7 @@ def parameter_groups(model, rate, decay):
     return [{"params": ps, "lr": top, "top": top, "weight_decay": wd} for (top, wd), ps in groups.items()]
 
 
-def fit(model, train, s, *, name, minutes, side, rate, decay=0.05, mix=0.25, as_seen=0.4, check=None, state=None):
+def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, mix=0.25, as_seen=0.4, check=None, state=None):
     """One stage of training: AdamW, rates that fall as a cosine of the time spent, averaged weights at the end."""
     groups = F.one_hot(torch.as_tensor(train.coarse)).float().to(s.device)
     optimizer = torch.optim.AdamW(parameter_groups(model, rate, decay))
@@ -143,7 +147,7 @@ def fit(model, train, s, *, name, minutes, side, rate, decay=0.05, mix=0.25, as_
         optimizer.load_state_dict(state["optimizer"])
         averages.averages = {n: t.to(s.device) for n, t in state["averages"].items()}
         spent, steps, averages.steps = state["spent"], state["steps"], state["steps"]
-    batches = pictures.Batches(train, side, s.seed + steps, s.batch, s.threads, mix, as_seen)
+    batches = pictures.Batches(train, early_side, s.seed + steps, s.batch, s.threads, mix, as_seen)
     per_epoch, total, began = len(train) // s.batch, 0.0, time.time() - spent
     model.train()
     for images, labels in batches:
@@ -153,6 +157,7 @@ def fit(model, train, s, *, name, minutes, side, rate, decay=0.05, mix=0.25, as_
         slowness = min(1, (steps + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * slowness
+        batches.side = early_side if progress < EARLY else side
         images = torch.from_numpy(images).to(s.device)
         loss = loss_of(model.net(images), model.head, torch.from_numpy(labels).to(s.device), groups)
         optimizer.zero_grad()
@@ -244,7 +249,7 @@ def main():
 
     if state["stage"] in ("start", "train"):
         model.net.dropout = 0.2
-        fit(model, train, s, name="train", minutes=s.minutes, side=s.train_side, rate=s.rate, check=lambda: check("float"),
+        fit(model, train, s, name="train", minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
             state=state if state["stage"] == "train" else None)
     model.net.dropout = 0.0
     if not state["stage"].startswith("quantise"):
@@ -256,7 +261,7 @@ def main():
     model.net.set_ranges("round")
     if s.quantise_minutes and state["stage"] != "quantise done":
         check("8-bit, before stage 2")
-        fit(model, train, s, name="quantise", minutes=s.quantise_minutes, side=s.side, rate=0.12 * s.rate, decay=0.0, mix=0.1,
+        fit(model, train, s, name="quantise", minutes=s.quantise_minutes, side=s.side, early_side=s.side, rate=0.12 * s.rate, decay=0.0, mix=0.1,
             check=lambda: check("8-bit"), state=state if state["stage"] == "quantise" else None)
     check("8-bit")
 
