@@ -52,6 +52,12 @@ pub enum Press {
         /// The product.
         sku: Sku,
     },
+    /// Question: it was more than one thing. The cart then waits for one of them to be taken out again, so that each is
+    /// weighed by itself.
+    Several {
+        /// The question that was on the screen.
+        question: u32,
+    },
     /// Question: the thing is the shopper's own.
     NotMine {
         /// The question that was on the screen.
@@ -169,6 +175,8 @@ pub enum QuestionKind {
     TakenOut,
     /// How many pieces of this product were put in?
     HowMany(Sku),
+    /// No question: one of several things shall be taken out again, to be weighed by itself.
+    TakeOneOut,
 }
 
 /// One answer that a question offers, with its picture.

@@ -73,6 +73,12 @@ impl UnitWeight {
     pub fn variance_of(&self, pieces: f64) -> f64 {
         pieces * self.spread.0.powi(2) + (pieces * self.unsure.0).powi(2)
     }
+
+    /// Whether so many pieces weigh about so much: within three deviations and what a scale may be off.
+    pub fn is_about(&self, pieces: u32, load: Grams) -> bool {
+        let n = f64::from(pieces);
+        (load.0 - n * self.mean.0).abs() <= 3.0 * self.variance_of(n).sqrt() + 5.0
+    }
 }
 
 /// Why a product needs a member of staff before it is sold.

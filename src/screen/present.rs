@@ -201,6 +201,9 @@ impl Presenter<'_> {
                 Language::De => format!("Wie viele sind es: {}?", self.name(sku)),
                 Language::En => format!("How many are there: {}?", self.name(sku)),
             },
+            QuestionKind::TakeOneOut => {
+                self.say("Bitte nehmen Sie eines davon wieder heraus", "Please take one of them out again")
+            }
         }
     }
 
@@ -215,7 +218,7 @@ impl Presenter<'_> {
         };
         let price = |price: Money| match question.kind {
             QuestionKind::TakenOut => Money { minor: -price.minor.abs(), currency: price.currency },
-            QuestionKind::PutIn | QuestionKind::HowMany(_) => price,
+            QuestionKind::PutIn | QuestionKind::HowMany(_) | QuestionKind::TakeOneOut => price,
         };
         let options = question.options.iter().take(3).map(|option| OptionCard {
             sku: option.sku.clone(),
@@ -229,6 +232,8 @@ impl Presenter<'_> {
             hint,
             options: options.collect(),
             counting: matches!(question.kind, QuestionKind::HowMany(_)),
+            put_in: heavier && question.kind == QuestionKind::PutIn,
+            take_one_out: question.kind == QuestionKind::TakeOneOut,
         }
     }
 

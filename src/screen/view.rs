@@ -143,6 +143,10 @@ pub struct QuestionCard {
     pub options: Vec<OptionCard>,
     /// Whether the answers differ in number rather than in product.
     pub counting: bool,
+    /// Whether it is about what was put in, which may be several things.
+    pub put_in: bool,
+    /// Whether it is no question: one of several things shall be taken out again.
+    pub take_one_out: bool,
 }
 
 /// A product with its picture.

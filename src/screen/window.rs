@@ -235,6 +235,7 @@ impl State {
             ui::Act::Start => Press::Start,
             ui::Act::Choose => Press::Choose { question: question?, option: which },
             ui::Act::SomethingElse => Press::SomethingElse { question: question? },
+            ui::Act::Several => Press::Several { question: question? },
             ui::Act::NotMine => Press::NotMine { question: question? },
             ui::Act::Pick => {
                 let PageView::Browse(shelf) = page else { return None };
@@ -309,6 +310,8 @@ impl State {
                 ui_view.set_question(question.title.as_str().into());
                 ui_view.set_hint(question.hint.as_str().into());
                 ui_view.set_counting(question.counting);
+                ui_view.set_put_in(question.put_in);
+                ui_view.set_take_one_out(question.take_one_out);
                 let options = question.options.iter();
                 (ui::PageKind::Ask, options.map(|card| models::option(card, &mut self.pictures)).collect())
             }

@@ -62,6 +62,9 @@ words! {
         show_all: "Alle Produkte zeigen", "Show all products";
         pick_text: "Der Wagen erkennt es nicht. Bitte wählen Sie es aus.", "The cart cannot tell. Please pick it yourself.";
         own_thing: "Meine eigene Sache", "My own thing";
+        several: "Mehrere Sachen", "Several things";
+        take_one_out_text: "So kann der Wagen jedes einzeln wiegen. Legen Sie es danach wieder hinein.",
+            "The cart can then weigh each by itself. Put it back in afterwards.";
         all_groups: "Alle", "All";
         back: "Zurück", "Back";
         checkout_title: "Stimmt alles?", "Is everything right?";

@@ -1,7 +1,7 @@
 //! The cart's answers: what the shopper presses, and how what is decided becomes an entry of the ledger.
 
 use super::machine::{Cart, OpenQuestion, Pending, Phase};
-use super::{CartOutput, JournalEntry, LastChange, LineView, Press, Sound};
+use super::{CartOutput, JournalEntry, LastChange, LineView, Press, QuestionKind, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
@@ -18,6 +18,14 @@ impl Cart {
             Press::SomethingElse { question } => {
                 if let Some(open) = self.question.as_mut().filter(|open| open.question.id == question) {
                     open.browsing = true;
+                    self.changed = true;
+                }
+            }
+            Press::Several { question } => {
+                let put_in = |open: &&mut OpenQuestion| open.question.id == question && open.question.change.0 > 0.0;
+                if let Some(open) = self.question.as_mut().filter(put_in) {
+                    open.question.kind = QuestionKind::TakeOneOut;
+                    open.browsing = false;
                     self.changed = true;
                 }
             }
@@ -47,6 +55,9 @@ impl Cart {
             Press::Back => {
                 if let Some(open) = &mut self.question {
                     open.browsing = false;
+                    if open.question.kind == QuestionKind::TakeOneOut {
+                        open.question.kind = QuestionKind::PutIn;
+                    }
                 } else if self.phase == Phase::Checkout && !self.paying() {
                     self.phase = Phase::Shopping;
                     if matches!(self.checkout, Checkout::Refused { .. }) {
@@ -93,12 +104,18 @@ impl Cart {
         self.answer(&hypothesis, now, outputs);
     }
 
-    /// Answers with a product from the list of all: its quantity is what the weight says.
+    /// Answers with a product from the list of all: its quantity is what the weight says; where that is more than one piece
+    /// the shopper is asked, for it may be something else beside one.
     fn pick(&mut self, question: u32, sku: &Sku, now: Stamp, outputs: &mut Vec<CartOutput>) {
         let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
         let Some(product) = self.catalog.product(sku) else { return };
         let change = open.pending.evidence.change.change;
         let pieces = pieces_within(product, change.abs());
+        if change.0 > 0.0 && pieces > 1 && matches!(product.price, Price::Each(_)) {
+            let fits = product.weight.is_about(pieces, change.abs() - product.tare);
+            self.ask_how_many(sku, pieces, fits);
+            return;
+        }
         let hypothesis = if change.0 > 0.0 {
             let quantity = match product.price {
                 Price::Each(_) => Quantity::Pieces(pieces),
@@ -148,7 +165,7 @@ impl Cart {
             sighting: None,
             codes: Vec::new(),
         };
-        Some(Pending { evidence, parts: Vec::new() })
+        Some(Pending::of(evidence))
     }
 
     pub(super) fn book_as(

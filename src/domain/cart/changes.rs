@@ -8,7 +8,7 @@ use crate::domain::fusion::{
 };
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
-use crate::domain::units::{Grams, Gtin, Stamp};
+use crate::domain::units::{Grams, Gtin, Sku, Stamp};
 
 /// A view that is still so soon after the first touch may show a hand that holds still; the goods are then watched for a
 /// little longer (estimates).
@@ -38,6 +38,13 @@ impl Pending {
             None => self.parts.push(change),
         }
         self.evidence.change = sum(&self.evidence.change, &change);
+    }
+
+    /// What was seen to go out is not what is left.
+    fn tell_apart(&mut self, gone: &Sighting) {
+        if let Some(seen) = &mut self.evidence.sighting {
+            seen.vanished.clone_from(&gone.vanished);
+        }
     }
 }
 
@@ -75,7 +82,7 @@ impl Cart {
             self.question = None;
             return;
         }
-        if self.correct_question(change) {
+        if self.correct_question(change) || self.take_apart(change) {
             return;
         }
         // The camera sees all that enters the basket. Where it saw nothing, somebody leans on the cart or lifts it: only
@@ -94,7 +101,7 @@ impl Cart {
         }
         let evidence =
             ChangeEvidence { change, sighting: self.find_sighting(&change), codes: self.find_codes(&change) };
-        self.pending.push_back(Pending { evidence, parts: Vec::new() });
+        self.pending.push_back(Pending::of(evidence));
     }
 
     fn is_nothing(&self, change: &SettledChange) -> bool {
@@ -113,6 +120,24 @@ impl Cart {
         };
         let Some(OpenQuestion { mut pending, .. }) = self.question.take_if(corrects) else { return false };
         pending.add(change, false);
+        self.pending.push_back(pending);
+        self.changed = true;
+        true
+    }
+
+    /// One of several things has been taken out again, as the shopper was bidden: the question goes on about the rest.
+    fn take_apart(&mut self, change: SettledChange) -> bool {
+        let takes_one = |open: &mut OpenQuestion| {
+            let whole = open.pending.evidence.change.change;
+            open.question.kind == QuestionKind::TakeOneOut && change.change.0 < 0.0 && (whole + change.change).0 > 0.0
+        };
+        let Some(OpenQuestion { mut pending, .. }) = self.question.take_if(takes_one) else { return false };
+        pending.evidence.change = sum(&pending.evidence.change, &change);
+        pending.parts.clear();
+        pending.left_over = true;
+        if let Some(seen) = self.find_sighting(&change) {
+            pending.tell_apart(&seen);
+        }
         self.pending.push_back(pending);
         self.changed = true;
         true
@@ -140,8 +165,10 @@ impl Cart {
         // A sighting of nothing says that something passed through the view, and is no evidence of what it was.
         if !(sighting.appeared.is_empty() && sighting.vanished.is_empty()) {
             for pending in &mut self.pending {
-                if covers(&sighting, &pending.evidence.change) {
-                    prefer(&mut pending.evidence, &sighting);
+                match covers(&sighting, &pending.evidence.change) {
+                    true if pending.left_over => pending.tell_apart(&sighting),
+                    true => prefer(&mut pending.evidence, &sighting),
+                    false => {}
                 }
             }
             // What the camera saw late may answer the question before the shopper does; it never changes a line.
@@ -240,10 +267,10 @@ impl Cart {
             }
             let judgement = self.judge(&self.pending[index].evidence);
             if self.are_several(&self.pending[index], &judgement) {
-                let Some(Pending { evidence, parts }) = self.pending.remove(index) else { break };
+                let Some(Pending { evidence, parts, .. }) = self.pending.remove(index) else { break };
                 for part in parts.into_iter().rev() {
                     let evidence = self.evidence_of_part(&evidence, part);
-                    self.pending.insert(index, Pending { evidence, parts: Vec::new() });
+                    self.pending.insert(index, Pending::of(evidence));
                 }
                 continue;
             }
@@ -299,6 +326,25 @@ impl Cart {
         }
         self.changed = true;
         outputs.push(CartOutput::Play(Sound::Question));
+    }
+
+    /// Asks how many pieces of a named product came in, where the load holds more than one: the count that the weight
+    /// says first where it fits, and few.
+    pub(super) fn ask_how_many(&mut self, sku: &Sku, pieces: u32, fits: bool) {
+        let counts = if fits { [pieces, 1, 2] } else { [1, 2, pieces] };
+        let mut options: Vec<QuestionOption> = Vec::new();
+        for count in counts {
+            let hypothesis = Hypothesis::Added { sku: sku.clone(), quantity: Quantity::Pieces(count) };
+            options.extend(self.option(&hypothesis).filter(|option| count <= pieces && !options.contains(option)));
+        }
+        self.questions += 1;
+        if let Some(open) = &mut self.question {
+            open.question.id = self.questions;
+            open.question.kind = QuestionKind::HowMany(sku.clone());
+            open.question.options = options;
+            open.browsing = false;
+            self.changed = true;
+        }
     }
 
     fn option(&self, hypothesis: &Hypothesis) -> Option<QuestionOption> {
@@ -375,7 +421,7 @@ impl Cart {
         let evidence = ChangeEvidence { change, sighting: None, codes: Vec::new() };
         let judgement = self.judge(&evidence);
         let options = options(&judgement.scored);
-        self.ask(Pending { evidence, parts: Vec::new() }, judgement, &options, outputs);
+        self.ask(Pending::of(evidence), judgement, &options, outputs);
         true
     }
 }

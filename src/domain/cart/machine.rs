@@ -82,6 +82,15 @@ pub(super) struct Pending {
     pub(super) evidence: ChangeEvidence,
     /// What settled while the same movement went on in view: one thing lowered by hand, or several things.
     pub(super) parts: Vec<SettledChange>,
+    /// Whether it is what was left when one of several things was taken out again.
+    pub(super) left_over: bool,
+}
+
+impl Pending {
+    /// One change by itself.
+    pub(super) fn of(evidence: ChangeEvidence) -> Pending {
+        Pending { evidence, parts: Vec::new(), left_over: false }
+    }
 }
 
 /// The question on the screen and the change it is about.
