@@ -9,3 +9,4 @@ pub mod gs1;
 pub mod pricing;
 pub mod settle;
 pub mod units;
+pub mod weighing;
