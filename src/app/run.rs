@@ -69,7 +69,7 @@ mod real {
         let now = |clock: Clock| move || clock.now();
         let device = args.camera.as_deref().unwrap_or(&config.camera);
         let camera = V4lCamera::open(device, now(clock.clone())).map_err(Failure::from_error)?;
-        let calibration = Calibration::read(&config.scale.calibration).map_err(Failure::usage)?;
+        let calibration = Calibration::read_to_run(&config.scale.calibration);
         let wiring = Wiring {
             clock_gpio: config.scale.clock_gpio,
             data_gpio: config.scale.data_gpio,
