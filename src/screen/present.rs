@@ -75,7 +75,11 @@ impl Presenter<'_> {
         match &view.page {
             Page::Welcome => PageView::Welcome { showcase: self.showcase() },
             Page::Shopping => PageView::Shopping,
-            Page::Ask(question) => PageView::Ask(self.question(question, self.footnote(view))),
+            Page::Ask(question) => {
+                // What a label is needed for, the banner says.
+                let demonstration = view.notices.contains(&Notice::DemoWeighing);
+                PageView::Ask(self.question(question, self.footnote(view).filter(|_| demonstration)))
+            }
             Page::Browse(question) => PageView::Browse(self.shelf(question, &view.lines)),
             Page::Checkout => PageView::Checkout { vat: self.vat_of_lines(&view.lines) },
             Page::Paying => PageView::Paying { silent: view.notices.contains(&Notice::StoreSilent) },
