@@ -45,6 +45,8 @@ pub enum Command {
     /// Simulate whole trips on a simulated clock with the real model, and print how often the cart was right.
     #[cfg(feature = "emulator")]
     Simulate(SimulateArgs),
+    /// Calibrate a cart's load cell with two known weights: zero, span, line, corners.
+    Calibrate(CalibrateArgs),
     /// Measure the recogniser on labelled photos.
     Eval(EvalArgs),
     /// Build a gallery from photos, or add one product to it, without training.
@@ -147,6 +149,81 @@ pub struct EmulateArgs {
     #[command(flatten)]
     /// The screen.
     pub screen: ScreenArgs,
+}
+
+/// Options of `calibrate`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "The steps: empty basket; the smaller weight in the middle, then over each of the four corners; the \
+larger weight in the middle; empty again. Each waits until the load is still. Weights of class M1 are good enough; at a third \
+of the greatest load the corners tell most.
+
+Examples:
+  dashcart calibrate --serial CZL601-0042 --by \"J. Doe\" --weights 2000,10000 --weights-name \"M1 set no. 4\"
+  dashcart calibrate --emulated --serial TRY --by me --json
+
+Exit codes: 0 written; 1 refused or broken off, nothing was written; 2 the command line or the configuration is wrong."
+)]
+pub struct CalibrateArgs {
+    /// The cart's configuration: where the cell is wired and where its calibration is kept.
+    #[arg(long, value_name = "FILE", default_value = "/etc/dashcart/cart.toml")]
+    pub config: PathBuf,
+    /// The serial number of the load cell.
+    #[arg(long, value_name = "TEXT", value_parser = parse_name)]
+    pub serial: String,
+    /// Who calibrates.
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub by: String,
+    /// The two known weights in grams, the smaller first.
+    #[arg(long, value_name = "GRAMS,GRAMS", default_value = "2000,10000", value_parser = parse_weights)]
+    pub weights: (f64, f64),
+    /// Which weights these are, for example their class and number.
+    #[arg(long, value_name = "TEXT", default_value = "no further name", value_parser = parse_name)]
+    pub weights_name: String,
+    /// The scale interval e in grams, whose error limits hold [default: that of the certified scale in the configuration,
+    /// else 10].
+    #[arg(long, value_name = "GRAMS", value_parser = parse_interval)]
+    pub interval: Option<f64>,
+    /// The load in grams that the cell bears.
+    #[arg(long, value_name = "GRAMS", default_value_t = 40_000.0, value_parser = parse_capacity)]
+    pub capacity: f64,
+    /// Where to write the calibration [default: as the configuration says; target/calibration.toml with --emulated].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Calibrate an emulated cell: the steps do themselves, and nobody is asked.
+    #[arg(long)]
+    pub emulated: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let good = (1..=100).contains(&text.len()) && !text.chars().any(char::is_control) && !text.trim().is_empty();
+    if good { Ok(text.to_owned()) } else { Err("1 to 100 characters".to_owned()) }
+}
+
+fn parse_weights(text: &str) -> Result<(f64, f64), String> {
+    let parsed = text.split_once(',').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    match parsed {
+        Some((smaller, larger))
+            if (100.0..=100_000.0).contains(&smaller) && larger >= 2.0 * smaller && larger <= 1e6 =>
+        {
+            Ok((smaller, larger))
+        }
+        _ => Err("two weights in grams, the smaller of at least 100 and the larger at least twice that: 2000,10000"
+            .to_owned()),
+    }
+}
+
+fn parse_interval(text: &str) -> Result<f64, String> {
+    let interval = text.parse().ok().filter(|grams| (0.1..=100.0).contains(grams));
+    interval.ok_or_else(|| "an interval is 0.1 to 100 grams".to_owned())
+}
+
+fn parse_capacity(text: &str) -> Result<f64, String> {
+    let capacity = text.parse().ok().filter(|grams| (100.0..=1_000_000.0).contains(grams));
+    capacity.ok_or_else(|| "a cart's cell bears 100 to 1000000 grams".to_owned())
 }
 
 /// Options of `store`.

@@ -1,6 +1,7 @@
 //! The cart's configuration file: what differs from cart to cart and from store to store.
 
 use crate::domain::gs1::InStoreRule;
+use crate::domain::weighing::{CertifiedScale, Weighing};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -19,9 +20,13 @@ pub struct CartConfig {
     /// Where the journal and the cached catalogue are kept; must survive a pulled battery.
     #[serde(default = "default_data")]
     pub data: PathBuf,
-    /// Whether the scale is legal for trade; where it is not, goods sold by weight are a demonstration and marked so.
+    /// The plate of the cart's scale, where it is legal for trade: goods are then priced by its weight.
     #[serde(default)]
-    pub legal_for_trade: bool,
+    pub certified_scale: Option<CertifiedScale>,
+    /// Whether goods are priced by the weight of a scale that is not legal for trade; screen and receipt say so. Without this
+    /// and without a certified scale, goods sold by weight need a label of the store's own scale.
+    #[serde(default)]
+    pub demo_weighing: bool,
     /// How the store numbers goods of varying weight in its own codes, for example
     /// `[[in_store_codes]] prefix = "28", value = "weight", value_digits = 5, decimals = 3`.
     #[serde(default)]
@@ -106,7 +111,21 @@ impl CartConfig {
             let rate = config.scale.conversions_per_second;
             return Err(format!("conversions_per_second = {rate}: an HX711 makes 10 or 80"));
         }
+        if config.demo_weighing && config.certified_scale.is_some() {
+            return Err("demo_weighing = true beside [certified_scale]: what a certified scale weighs is no \
+                        demonstration, so leave one of them out"
+                .to_owned());
+        }
         Ok(config)
+    }
+
+    /// By whose weight goods sold by weight are priced.
+    pub fn weighing(&self) -> Weighing {
+        match &self.certified_scale {
+            Some(scale) => Weighing::Certified(scale.clone()),
+            None if self.demo_weighing => Weighing::Demonstration,
+            None => Weighing::LabelsOnly,
+        }
     }
 }
 
@@ -119,12 +138,24 @@ mod tests {
         let example = include_str!("../cross/cart.toml");
         let config = CartConfig::parse(example).unwrap();
         assert_eq!((config.cart.as_str(), config.in_store_codes.len()), ("cart-1", 0));
-        let settings = |line: &str| line.starts_with("# ") && (line.contains(" = ") || line.contains("[["));
+        let settings = |line: &str| line.starts_with("# ") && (line.contains(" = ") || line.starts_with("# ["));
         let full: Vec<&str> =
             example.lines().map(|line| if settings(line) { line.trim_start_matches("# ") } else { line }).collect();
         let full = CartConfig::parse(&full.join("\n")).unwrap();
-        assert_eq!(full.in_store_codes.len(), 1);
-        assert_eq!(CartConfig { in_store_codes: Vec::new(), ..full }, config, "the lines name the defaults");
+        assert_eq!((full.in_store_codes.len(), full.certified_scale.is_some()), (1, true));
+        let bare = CartConfig { in_store_codes: Vec::new(), certified_scale: None, ..full };
+        assert_eq!(bare, config, "the lines name the defaults");
+    }
+
+    #[test]
+    fn goods_are_priced_by_the_scale_only_where_the_file_says_by_which() {
+        let good = "cart = \"cart-7\"\nstore = \"http://store:8080\"\n";
+        let weighing = |more: &str| CartConfig::parse(&format!("{good}{more}")).map(|config| config.weighing());
+        assert_eq!(weighing(""), Ok(Weighing::LabelsOnly));
+        assert_eq!(weighing("demo_weighing = true"), Ok(Weighing::Demonstration));
+        let scale = CertifiedScale::new(30_000, 10, "SW-17").expect("a plate");
+        let plate = "[certified_scale]\nmax_grams = 30000\ne_grams = 10\nserial = \"SW-17\"";
+        assert_eq!(weighing(plate), Ok(Weighing::Certified(scale)));
     }
 
     #[test]
@@ -142,6 +173,17 @@ mod tests {
                 "02 or 20 to 29",
             ),
             ("cart = \"cart 7\"\nstore = \"http://store\"", "a cart's name"),
+            (&format!("{good}[certified_scale]\nmax_grams = 30000\nserial = \"SW-17\"\n"), "e_grams"),
+            (
+                &format!("{good}[certified_scale]\nmax_grams = 3000\ne_grams = 10\nserial = \"SW-17\"\n"),
+                "max_grams = 3000",
+            ),
+            (
+                &format!(
+                    "{good}demo_weighing = true\n[certified_scale]\nmax_grams = 30000\ne_grams = 10\nserial = \"7\"\n"
+                ),
+                "demo_weighing",
+            ),
         ] {
             let reason = CartConfig::parse(text).expect_err("it is wrong");
             assert!(reason.contains(named), "{text}: {reason}");

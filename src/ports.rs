@@ -94,7 +94,7 @@ pub enum ScaleError {
         reason: String,
     },
     /// Without calibration there is no weight.
-    #[error("the scale is not calibrated: run the calibration first")]
+    #[error("the scale is not calibrated: run `dashcart calibrate`")]
     Uncalibrated,
     /// A recording or a scripted world came to its end.
     #[error("there are no more readings")]
@@ -108,6 +108,15 @@ pub trait WeightSource: Send {
     /// # Errors
     /// [`ScaleError`]; the source may be asked again after [`ScaleError::Gap`] and [`ScaleError::Saturated`].
     fn next_sample(&mut self) -> Result<WeightSample, ScaleError>;
+}
+
+/// Gives the raw counts of a scale's converter: what a calibration is made from.
+pub trait CountsSource: Send {
+    /// Waits for the next valid conversion, with its stamp.
+    ///
+    /// # Errors
+    /// [`ScaleError`]; the source may be asked again after [`ScaleError::Gap`].
+    fn next_counts(&mut self) -> Result<(Stamp, i32), ScaleError>;
 }
 
 /// The identity of a model file: its SHA-256. A gallery fits exactly one.

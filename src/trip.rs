@@ -189,7 +189,8 @@ mod tests {
     use crate::domain::units::Currency;
 
     fn problem(text: &str) -> String {
-        let catalog = Catalog { version: "1".into(), currency: Currency::EUR, products: BTreeMap::new() };
+        let catalog =
+            Catalog { version: "1".into(), currency: Currency::EUR, products: BTreeMap::new(), containers: Vec::new() };
         Trip::parse("test.trip", text, &catalog)
             .map(|trip| format!("{trip:?}"))
             .unwrap_or_else(|error| error.to_string())

@@ -3,14 +3,16 @@
 //! A line is `<seconds> <word> <arguments>`; `=` lines check. The words are those of `Script::play`. Every defect of the
 //! cart starts here as a new file.
 
+use dashcart::domain::basket::LineId;
 use dashcart::domain::cart::{
     CameraFault, Cart, CartInput, CartOutput, CartSettings, JournalEntry, Notice, Page, Press,
 };
-use dashcart::domain::catalog::{Catalog, Names, Price, Product, UnitWeight};
+use dashcart::domain::catalog::{Catalog, Container, Names, Price, Product, UnitWeight};
 use dashcart::domain::checkout::{Receipt, StoreAnswer};
 use dashcart::domain::fusion::{Candidate, CodeSighting, Sighting};
 use dashcart::domain::settle::{ScaleFault, SettledChange};
 use dashcart::domain::units::{Currency, Grams, Money, Sku, Stamp};
+use dashcart::domain::weighing::{CertifiedScale, Weighing};
 use std::sync::Arc;
 
 fn catalog() -> Catalog {
@@ -38,7 +40,20 @@ fn catalog() -> Catalog {
         version: "scenario".into(),
         currency: Currency::EUR,
         products: rows.into_iter().map(|row| (Sku::new(row.0), product(row))).collect(),
+        containers: vec![Container { names: Names { de: "Tüte".into(), en: "Bag".into() }, mass: Grams(12.0) }],
     }
+}
+
+/// The same with cheese, whose label carries a number of the store's own: zeros stand where the weight of the piece is.
+fn catalog_with_cheese() -> Catalog {
+    let mut catalog = catalog();
+    let mut cheese = catalog.products[&Sku::new("pear")].clone();
+    cheese.sku = Sku::new("cheese");
+    cheese.gtin = Some("2812345000007".parse().expect("a valid GTIN"));
+    cheese.price = Price::PerKg(Money::eur_cents(1490));
+    cheese.weight = UnitWeight { mean: Grams(310.0), spread: Grams(40.0), unsure: Grams(0.0) };
+    catalog.products.insert(cheese.sku.clone(), cheese);
+    catalog
 }
 
 struct Script {
@@ -99,13 +114,14 @@ impl Script {
                 CartInput::ScaleRecovered { load: Grams(self.load) }
             }
             "disturbed" => CartInput::LoadDisturbed,
-            // settled <change> [began <seconds ago>]
+            // settled <change> [began <seconds ago>] [margin <grams>]
             "settled" => {
                 self.load += number(0);
-                let ago = if rest.len() > 2 { number(2) } else { 0.5 };
+                let named = |name: &str| rest.iter().position(|word| *word == name).map(|place| number(place + 1));
+                let ago = named("began").unwrap_or(0.5);
                 CartInput::LoadSettled(SettledChange {
                     change: Grams(number(0)),
-                    margin: Grams(3.0),
+                    margin: Grams(named("margin").unwrap_or(3.0)),
                     load: Grams(self.load),
                     began: now.minus_millis((ago * 1000.0) as u64),
                     settled: now,
@@ -129,7 +145,32 @@ impl Script {
                 let (began, ended) = (now.minus_millis(800), now);
                 CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area: 0.1 })
             }
-            "code" => CartInput::CodeSeen(CodeSighting { at: now, gtin: rest[0].parse().expect("a GTIN") }),
+            // code <GTIN> [net <grams>]
+            "code" => {
+                let net = (rest.len() > 2).then(|| Grams(number(2)));
+                CartInput::CodeSeen(CodeSighting { net, ..CodeSighting::plain(now, rest[0].parse().expect("a GTIN")) })
+            }
+            // weighing demonstration | labels | certified <max> <e>: a new cart with this configuration
+            "weighing" => {
+                let weighing = match rest[0] {
+                    "demonstration" => Weighing::Demonstration,
+                    "labels" => Weighing::LabelsOnly,
+                    _ => Weighing::Certified(
+                        CertifiedScale::new(number(1) as u32, number(2) as u32, "SW-17").expect("a plate"),
+                    ),
+                };
+                let settings = CartSettings { weighing, ..CartSettings::default() };
+                self.cart = Cart::new(settings, Arc::new(catalog_with_cheese()));
+                return;
+            }
+            // container <index>: names a container for the question's goods
+            "container" => {
+                CartInput::Pressed(Press::Container { question: self.question(), container: Some(number(0) as usize) })
+            }
+            // take-off <line> <index>: names a container for a line that was just booked
+            "take-off" => {
+                CartInput::Pressed(Press::TakeOff { line: LineId(number(0) as u32), container: number(1) as usize })
+            }
             "covered" => CartInput::CameraFaulted(CameraFault::Covered),
             "uncovered" => CartInput::CameraRecovered,
             "frozen" => CartInput::ScaleFaulted(ScaleFault::Frozen),
@@ -168,6 +209,33 @@ impl Script {
                 view.lines.iter().map(|line| format!("{} {}", line.quantity, line.sku)).collect::<Vec<_>>().join(", ")
             }
             "total" => view.total.to_string(),
+            // How the lines sold by weight were weighed.
+            "weighed" => {
+                let weighed = view.lines.iter().filter_map(|line| line.weighed.as_ref());
+                weighed.map(|how| format!("{:?} tare {}", how.by, how.tare.0)).collect::<Vec<_>>().join(", ")
+            }
+            // What the question's options cost, or why they have no price.
+            "prices" => match view.page {
+                Page::Ask(question) => {
+                    let prices = question.options.iter().map(|option| match option.price {
+                        Ok(price) => price.to_string(),
+                        Err(reason) => format!("{reason:?}"),
+                    });
+                    prices.collect::<Vec<_>>().join(", ")
+                }
+                _ => String::new(),
+            },
+            "told" => view
+                .notices
+                .iter()
+                .filter_map(|notice| match notice {
+                    Notice::Unweighed(reason) => Some(format!("{reason:?}")),
+                    Notice::DemoWeighing => Some("demonstration".into()),
+                    Notice::LabelsOnly => Some("labels only".into()),
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
             "page" => match view.page {
                 Page::Ask(question) => {
                     let options = question.options.iter().map(|option| option.sku.to_string()).collect::<Vec<_>>();

@@ -13,6 +13,7 @@ use dashcart::domain::checkout::{Receipt, TripKey};
 use dashcart::domain::pricing::{Quantity, price_basket, price_line};
 use dashcart::domain::settle::ScaleFault;
 use dashcart::domain::units::{Grams, Money, Sku, Stamp, WeighedGrams};
+use dashcart::domain::weighing::{HowWeighed, Unweighed, WeighedBy};
 use dashcart::screen::headless::{HeadlessScreen, Snapshot};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -96,7 +97,16 @@ fn line(number: u32, sku: &str, quantity: Quantity) -> LineView {
     let catalog = catalog();
     let product = catalog.product(&Sku::new(sku)).unwrap_or_else(|| panic!("{sku} is in the range"));
     let priced = price_line(product, quantity).expect("the quantity fits the product");
-    LineView { id: LineId(number), sku: priced.sku, quantity, unit_price: priced.unit_price, price: priced.price }
+    let how = HowWeighed { by: WeighedBy::Demonstration, tare: WeighedGrams(0) };
+    LineView {
+        id: LineId(number),
+        sku: priced.sku,
+        quantity,
+        unit_price: priced.unit_price,
+        price: priced.price,
+        weighed: matches!(quantity, Quantity::Weighed(_)).then_some(how),
+        takes_container: false,
+    }
 }
 
 fn grams(grams: u32) -> Quantity {
@@ -124,7 +134,8 @@ fn view(page: Page) -> CartView {
 
 fn option(sku: &str, quantity: Quantity) -> QuestionOption {
     let line = line(0, sku, quantity);
-    QuestionOption { sku: line.sku, quantity, price: line.price, line: None }
+    let (unit_price, price) = (line.unit_price, Ok(line.price));
+    QuestionOption { sku: line.sku, quantity, unit_price, price, weighed: line.weighed, line: None }
 }
 
 fn put_in() -> Question {
@@ -137,6 +148,8 @@ fn put_in() -> Question {
             option("apple-jonara", grams(182)),
             option("tomato", grams(182)),
         ],
+        offers_containers: false,
+        container: None,
     }
 }
 
@@ -146,18 +159,43 @@ fn taken_out() -> Question {
         kind: QuestionKind::TakenOut,
         change: Grams(-298.0),
         options: vec![option("tomato", grams(298)), option("apple-rubina", grams(356))],
+        offers_containers: false,
+        container: None,
     }
 }
 
 fn how_many() -> Question {
     let milk = Sku::new("milk-whole");
     let options = [2, 3, 4].map(|pieces| option("milk-whole", Quantity::Pieces(pieces)));
-    Question { id: 43, kind: QuestionKind::HowMany(milk), change: Grams(3105.0), options: options.into() }
+    Question {
+        id: 43,
+        kind: QuestionKind::HowMany(milk),
+        change: Grams(3105.0),
+        options: options.into(),
+        offers_containers: false,
+        container: None,
+    }
+}
+
+/// The same goods put in with a bag that was named, while the scale is still, moves, or may not price.
+fn put_in_weighed(price: Option<Unweighed>) -> Question {
+    let how = HowWeighed { by: WeighedBy::Demonstration, tare: WeighedGrams(12) };
+    let weighed = |option: QuestionOption| QuestionOption {
+        price: price.map_or(option.price, Err),
+        weighed: price.is_none().then(|| how.clone()),
+        ..option
+    };
+    let options = put_in().options.into_iter().map(weighed).collect();
+    let by_label = price == Some(Unweighed::NotForTrade);
+    Question { options, offers_containers: !by_label, container: (!by_label).then_some(0), ..put_in() }
 }
 
 fn receipt() -> Receipt {
     let lines = lines();
-    let basket = price_basket(&catalog(), lines.iter().map(|line| (&line.sku, line.quantity))).expect("prices");
+    let mut basket = price_basket(&catalog(), lines.iter().map(|line| (&line.sku, line.quantity))).expect("prices");
+    for (line, shown) in basket.lines.iter_mut().zip(lines) {
+        line.weighed_by = shown.weighed.map(|weighed| weighed.by);
+    }
     Receipt {
         number: 1042,
         key: TripKey("7f3c".into()),
@@ -183,6 +221,17 @@ fn pages() -> Vec<(&'static str, CartView)> {
         ("shopping-empty", empty),
         ("shopping", view(Page::Shopping)),
         ("shopping-added", CartView { last_change: Some(added), ..notices(&[Notice::DemoWeighing], Page::Shopping) }),
+        (
+            "shopping-added-weighed",
+            CartView {
+                last_change: Some(LastChange::Added(LineView {
+                    takes_container: true,
+                    ..line(7, "pepper-red", grams(203))
+                })),
+                ..notices(&[Notice::DemoWeighing], Page::Shopping)
+            },
+        ),
+        ("shopping-labels-only", notices(&[Notice::LabelsOnly], Page::Shopping)),
         ("shopping-removed", CartView { last_change: Some(removed), ..view(Page::Shopping) }),
         ("shopping-own-thing", CartView { last_change: Some(LastChange::OwnThing), ..view(Page::Shopping) }),
         ("shopping-settling", notices(&[Notice::Settling], Page::Shopping)),
@@ -191,6 +240,15 @@ fn pages() -> Vec<(&'static str, CartView)> {
             notices(&[Notice::ScaleFault(ScaleFault::Frozen), Notice::StaffCalled], Page::Shopping),
         ),
         ("ask", view(Page::Ask(put_in()))),
+        ("ask-weighed", notices(&[Notice::DemoWeighing], Page::Ask(put_in_weighed(None)))),
+        ("ask-moving", notices(&[Notice::DemoWeighing], Page::Ask(put_in_weighed(Some(Unweighed::Moving))))),
+        (
+            "ask-label-needed",
+            notices(
+                &[Notice::Unweighed(Unweighed::NotForTrade), Notice::LabelsOnly],
+                Page::Ask(put_in_weighed(Some(Unweighed::NotForTrade))),
+            ),
+        ),
         ("ask-taken-out", view(Page::Ask(taken_out()))),
         ("ask-how-many", view(Page::Ask(how_many()))),
         ("ask-blind", notices(&[Notice::CameraFault(CameraFault::Covered)], Page::Ask(asked_blind))),
@@ -285,6 +343,8 @@ fn a_touch_becomes_the_press_that_its_button_stands_for() {
             (Page::Ask(put_in()), "option-2", choose(2)),
             (Page::Ask(put_in()), "something-else", Press::SomethingElse { question: 41 }),
             (Page::Ask(taken_out()), "not-mine", Press::NotMine { question: 42 }),
+            (Page::Ask(put_in_weighed(None)), "container-0", Press::Container { question: 41, container: None }),
+            (Page::Ask(put_in_weighed(None)), "container-2", Press::Container { question: 41, container: Some(1) }),
             (Page::Browse(put_in()), "back", Press::Back),
             (Page::Browse(put_in()), "tile-milk-light", Press::Pick { question: 41, sku: Sku::new("milk-light") }),
             (Page::Checkout, "back", Press::Back),
@@ -298,6 +358,19 @@ fn a_touch_becomes_the_press_that_its_button_stands_for() {
                 assert!(screen.tap_target(target), "{target} is not on {page:?}");
                 assert_eq!(*presses.borrow(), std::slice::from_ref(&press), "{target} at {size:?}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_container_can_be_named_for_what_was_just_weighed() {
+    on_the_window_thread(|| {
+        let added = LineView { takes_container: true, ..line(7, "pepper-red", grams(203)) };
+        for size in SIZES {
+            let added = CartView { last_change: Some(LastChange::Added(added.clone())), ..view(Page::Shopping) };
+            let (screen, presses) = screen_of(size, Language::De, added);
+            assert!(screen.tap_target("take-off-1"));
+            assert_eq!(*presses.borrow(), [Press::TakeOff { line: LineId(7), container: 1 }]);
         }
     });
 }

@@ -7,6 +7,7 @@ use dashcart::domain::catalog::{Catalog, Price};
 use dashcart::domain::checkout::{OrderLine, Receipt, TripKey, TripOrder};
 use dashcart::domain::pricing::{Quantity, price_basket};
 use dashcart::domain::units::{Money, Sku, WeighedGrams};
+use dashcart::domain::weighing::WeighedBy;
 use dashcart::ports::{Store, StoreError};
 use dashcart::store::{BookKeeping, Picture, RunningStore, StoreConfig, StoreStartError, serve};
 use reqwest::blocking::{Client, Response};
@@ -33,11 +34,15 @@ fn client_of(url: &str) -> HttpStore {
 }
 
 fn pieces(sku: &str, pieces: u32) -> OrderLine {
-    OrderLine { sku: Sku::new(sku), quantity: Quantity::Pieces(pieces) }
+    OrderLine { sku: Sku::new(sku), quantity: Quantity::Pieces(pieces), weighed_by: None }
 }
 
 fn weighed(sku: &str, grams: u32) -> OrderLine {
-    OrderLine { sku: Sku::new(sku), quantity: Quantity::Weighed(WeighedGrams(grams)) }
+    weighed_by(sku, grams, Some(WeighedBy::Demonstration))
+}
+
+fn weighed_by(sku: &str, grams: u32, weighed_by: Option<WeighedBy>) -> OrderLine {
+    OrderLine { sku: Sku::new(sku), quantity: Quantity::Weighed(WeighedGrams(grams)), weighed_by }
 }
 
 /// An order whose total is what the cart's own pricing says.
@@ -97,7 +102,10 @@ fn a_booked_trip_costs_what_the_cart_showed_and_is_in_the_books() {
 
     let sent = order(&catalog, "trip-1", basket_of_the_week());
     let receipt = client.post_trip(&sent).expect("is booked");
-    let shown = price_basket(&catalog, sent.lines.iter().map(|line| (&line.sku, line.quantity))).expect("priced");
+    let mut shown = price_basket(&catalog, sent.lines.iter().map(|line| (&line.sku, line.quantity))).expect("priced");
+    for (line, ordered) in shown.lines.iter_mut().zip(&sent.lines) {
+        line.weighed_by = ordered.weighed_by.clone();
+    }
     assert_eq!(receipt.basket, shown);
     assert_eq!((receipt.number, &receipt.key), (1, &sent.key));
     assert_eq!(receipt.url, format!("{}/receipts/trip-1", store.url()));
@@ -128,6 +136,12 @@ fn what_differs_from_the_catalogue_is_refused_and_leaves_no_trace() {
         ),
         ("a product of nobody", with_lines(vec![pieces("Unicorn", 1)]), "unknown-product", "Unicorn".into()),
         ("apples by the piece", with_lines(vec![pieces("Granny-Smith", 1)]), "wrong-quantity", "Granny-Smith".into()),
+        (
+            "milk by the piece and weighed",
+            with_lines(vec![OrderLine { weighed_by: Some(WeighedBy::Label), ..pieces("Arla-Standard-Milk", 1) }]),
+            "wrong-quantity",
+            "weighed_by".into(),
+        ),
         ("milk by weight", with_lines(vec![weighed("Arla-Standard-Milk", 9)]), "wrong-quantity", "line 1".into()),
         ("nothing of milk", with_lines(vec![pieces("Arla-Standard-Milk", 0)]), "wrong-quantity", "zero".into()),
         ("a lorry of milk", with_lines(vec![pieces("Arla-Standard-Milk", 1000)]), "wrong-quantity", "more than".into()),
@@ -135,7 +149,7 @@ fn what_differs_from_the_catalogue_is_refused_and_leaves_no_trace() {
             "a catalogue of nobody",
             TripOrder { catalog_version: "tomorrow".into(), ..good.clone() },
             "unknown-catalog",
-            "grocery-1".into(),
+            "grocery-2".into(),
         ),
     ] {
         let request = Client::new().post(format!("{}/v1/trips", store.url())).header("idempotency-key", "one-key");
@@ -328,7 +342,7 @@ fn a_trip_is_priced_by_the_catalogue_that_its_shopper_saw() {
     let yesterday = grocery();
     drop(with_books(&database, yesterday.clone()));
     let mut today = yesterday.clone();
-    today.version = "grocery-2".into();
+    today.version = "grocery-3".into();
     let dearer = today.products.get_mut(&Sku::new("Kiwi")).expect("is sold");
     dearer.price = Price::Each(Money::eur_cents(99));
     let store = with_books(&database, today.clone());
@@ -362,11 +376,11 @@ fn what_the_cart_already_has_is_not_sent_again() {
     assert_eq!(client.picture(&odd).expect("a picture"), [0x89, b'P', b'N', b'G']);
     assert!(matches!(client.picture(&Sku::new("Kiwi")), Err(StoreError::Refused { status: 404, .. })));
 
-    for etags in ["\"grocery-1\"", "W/\"grocery-1\"", "\"a\", \"grocery-1\"", "*"] {
+    for etags in ["\"grocery-2\"", "W/\"grocery-2\"", "\"a\", \"grocery-2\"", "*"] {
         let request = Client::new().get(format!("{}/v1/catalog", store.url())).header("if-none-match", etags);
         let response = request.send().expect("answers");
         assert_eq!(response.status().as_u16(), 304, "{etags}");
-        assert_eq!(response.headers()["etag"], "\"grocery-1\"", "{etags}");
+        assert_eq!(response.headers()["etag"], "\"grocery-2\"", "{etags}");
         assert_eq!(response.bytes().expect("no body").len(), 0, "{etags}");
     }
 }
@@ -502,6 +516,28 @@ fn a_receipt_can_be_read_in_german_and_english() {
     );
 }
 
+#[test]
+fn a_receipt_says_where_each_weight_came_from_and_names_a_demonstration_only_where_there_was_one() {
+    let catalog = grocery();
+    let store = serve(StoreConfig::on_loopback(catalog.clone())).expect("starts");
+    let client = client_of(&store.url());
+    let certified = || WeighedBy::CertifiedScale("<SW>17".into());
+    for (key, source, said, demonstration) in [
+        ("certified", Some(certified()), "geeichte Waage Nr. &lt;SW&gt;17", false),
+        ("label", Some(WeighedBy::Label), "Gewicht vom Etikett", false),
+        ("demonstration", Some(WeighedBy::Demonstration), "Vorführung, nicht geeicht gewogen", true),
+        ("no-source", None, "Vorführung, nicht geeicht gewogen", true),
+    ] {
+        let sent = order(&catalog, key, vec![weighed_by("Banana", 540, source.clone())]);
+        let receipt = client.post_trip(&sent).expect("is booked");
+        assert_eq!(receipt.basket.lines[0].weighed_by, source);
+        let request = Client::new().get(format!("{}?lang=de", receipt.url));
+        let page = request.send().expect("answers").text().expect("text");
+        assert!(page.contains(said), "{key}: {page}");
+        assert_eq!(page.contains("nur zur Vorführung"), demonstration, "{key}");
+    }
+}
+
 /// A server that sends one prepared answer to whoever comes.
 fn impostor(answer: &str) -> String {
     let answer = answer.to_owned();
@@ -599,7 +635,7 @@ fn a_store_that_cannot_start_says_why() {
     let mut changed = grocery();
     changed.products.remove(&Sku::new("Kiwi"));
     let error = start(StoreConfig { books: at("good.sqlite"), catalog: changed.clone(), ..usual() });
-    assert!(matches!(&error, StoreStartError::VersionReused { version } if version == "grocery-1"), "{error}");
+    assert!(matches!(&error, StoreStartError::VersionReused { version } if version == "grocery-2"), "{error}");
 
     changed.version = "with space".into();
     changed.products.get_mut(&Sku::new("Banana")).expect("is sold").price = Price::PerKg(Money::eur_cents(0));

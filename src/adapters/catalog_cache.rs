@@ -284,7 +284,12 @@ mod tests {
     }
 
     fn catalog(version: &str) -> Catalog {
-        Catalog { version: version.into(), currency: Currency::EUR, products: Default::default() }
+        Catalog {
+            version: version.into(),
+            currency: Currency::EUR,
+            products: Default::default(),
+            containers: Vec::new(),
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //!
 //! They carry what a device would give: pixels or a mass, and a time stamp. What lies in the basket stays in the world.
 
-use crate::domain::units::Stamp;
+use crate::domain::units::{Grams, Stamp};
 use crate::emulator::camera::{Camera, Setting};
 use crate::emulator::load_cell::{CellSettings, LoadCell};
+use crate::emulator::shelf::Shelf;
 use crate::emulator::world::World;
-use crate::ports::{CameraError, Frame, FrameSource, ScaleError, WeightSample, WeightSource};
+use crate::ports::{CameraError, CountsSource, Frame, FrameSource, ScaleError, WeightSample, WeightSource};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -88,11 +89,61 @@ impl WeightSource for EmulatedScale {
     }
 }
 
+/// Counts with nothing in the emulated basket.
+const ZERO_COUNTS: f64 = 84_000.0;
+
+/// The basket over the emulated cell, for whoever calibrates it.
+#[derive(Clone)]
+pub struct EmulatedBasket {
+    world: Arc<Mutex<World>>,
+    time: Arc<Mutex<Stamp>>,
+    corners: [f64; 4],
+}
+
+impl EmulatedBasket {
+    /// Lays a weight in place of what lay there, into the middle or over one of the four corners.
+    pub fn lay(&self, weight: Grams, corner: Option<usize>) {
+        let now = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
+        let off = corner.and_then(|corner| self.corners.get(corner)).copied().unwrap_or_default();
+        lock(&self.world).rest_by_hand(now, Grams(weight.0 * (1.0 + off)));
+    }
+}
+
+/// The raw counts of an emulated cell, on a clock of its own that runs as fast as they are read.
+pub struct EmulatedCounts {
+    basket: EmulatedBasket,
+    cell: LoadCell,
+}
+
+impl EmulatedCounts {
+    /// A cell whose noise is fixed by `seed` and which feels each corner by so large a share more than the middle.
+    pub fn new(seed: u64, corners: [f64; 4]) -> EmulatedCounts {
+        let world = Arc::new(Mutex::new(World::new(Shelf::own(), seed)));
+        let basket = EmulatedBasket { world, time: Arc::default(), corners };
+        EmulatedCounts { basket, cell: LoadCell::new(CellSettings::default(), seed) }
+    }
+
+    /// The basket over this cell.
+    pub fn basket(&self) -> EmulatedBasket {
+        self.basket.clone()
+    }
+}
+
+impl CountsSource for EmulatedCounts {
+    fn next_counts(&mut self) -> Result<(Stamp, i32), ScaleError> {
+        let due = self.cell.next_at();
+        let mut world = lock(&self.basket.world);
+        world.advance(due);
+        *self.basket.time.lock().unwrap_or_else(PoisonError::into_inner) = due;
+        let sample = self.cell.sample(&world, due)?;
+        Ok((sample.at, (ZERO_COUNTS + sample.load.0 * CellSettings::default().counts_per_gram).round() as i32))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::units::Sku;
-    use crate::emulator::shelf::Shelf;
     use crate::emulator::world::{Put, ScaleState};
     use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,10 +5,11 @@
 
 use super::hx711::{Hx711, Hx711Error};
 use crate::domain::units::{Grams, Stamp};
-use crate::ports::{ScaleError, WeightSample, WeightSource};
+use crate::ports::{CountsSource, ScaleError, WeightSample, WeightSource};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::{InputPin, OutputPin};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use thiserror::Error;
 
@@ -26,6 +27,18 @@ pub struct Calibration {
     pub date: String,
     /// The serial number of the load cell.
     pub serial: String,
+    /// Who made it.
+    pub made_by: String,
+    /// Which weights it was made with.
+    pub weights: String,
+    /// The scale interval that it was held to.
+    pub interval_grams: f64,
+    /// How far the smaller weight was off the line through zero and the larger one.
+    pub linearity_error_grams: f64,
+    /// How far each corner was off the middle: front left, front right, back left, back right.
+    pub corner_errors_grams: [f64; 4],
+    /// How far the scale was from zero when it was empty again.
+    pub return_error_grams: f64,
 }
 
 /// Why a calibration cannot be used.
@@ -64,12 +77,51 @@ impl Calibration {
         Calibration::from_toml(&text).map(Some).map_err(|reason| CalibrationError::Malformed { path: name, reason })
     }
 
-    /// Reads a calibration from TOML text and checks that its numbers can be those of a load cell.
+    /// Reads the calibration that a cart runs with. A file that is missing, damaged or edited is said and gives none: then
+    /// there is no weight, never a wrong one.
+    pub fn read_to_run(path: &Path) -> Option<Calibration> {
+        match Calibration::read(path) {
+            Ok(Some(calibration)) => Some(calibration),
+            Ok(None) => {
+                tracing::error!("there is no calibration {}: run `dashcart calibrate`", path.display());
+                None
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                tracing::error!(
+                    "{error}{cause}; the cart does not weigh until `dashcart calibrate` has made a new one"
+                );
+                None
+            }
+        }
+    }
+
+    /// Writes the calibration as TOML text with its checksum.
+    ///
+    /// # Errors
+    /// What cannot be written, as text.
+    pub fn to_toml(&self) -> Result<String, String> {
+        let body = toml::to_string(self).map_err(|error| error.to_string())?;
+        Ok(format!(
+            "# Made by `dashcart calibrate`. Whoever edits it makes it void: calibrate anew instead.\nchecksum = \"{}\"\n{body}",
+            checksum(&body)
+        ))
+    }
+
+    /// Reads a calibration from TOML text, checks that it is as it was made and that its numbers can be those of a load cell.
     ///
     /// # Errors
     /// What is wrong, as text.
     pub fn from_toml(text: &str) -> Result<Calibration, String> {
-        let calibration: Calibration = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
+        let Some(made) = table.remove("checksum") else {
+            return Err("its checksum is missing: it was not made by `dashcart calibrate`".to_owned());
+        };
+        let calibration: Calibration = table.try_into().map_err(|error| error.to_string())?;
+        let body = toml::to_string(&calibration).map_err(|error| error.to_string())?;
+        if made.as_str() != Some(checksum(&body).as_str()) {
+            return Err("it was edited or damaged after it was made: its checksum does not fit".to_owned());
+        }
         let slope = calibration.counts_per_gram.abs();
         // Four bathroom sensors give 11 counts a gram, a kitchen scale a thousand.
         if !(1.0..=100_000.0).contains(&slope) {
@@ -91,6 +143,11 @@ impl Calibration {
     pub fn load(&self, counts: i32) -> Grams {
         Grams((f64::from(counts) - f64::from(self.zero_counts)) / self.counts_per_gram)
     }
+}
+
+/// The SHA-256 of a calibration's lines without it.
+fn checksum(body: &str) -> String {
+    Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// After so long without a conversion the scale is missing, not late: the kernel's own driver waits as long.
@@ -174,6 +231,18 @@ where
     }
 }
 
+impl<C, D, T, N> CountsSource for LoadCell<C, D, T, N>
+where
+    C: OutputPin + Send,
+    D: InputPin + Send,
+    T: DelayNs + Send,
+    N: FnMut() -> Stamp + Send,
+{
+    fn next_counts(&mut self) -> Result<(Stamp, i32), ScaleError> {
+        LoadCell::next_counts(self)
+    }
+}
+
 /// A conversion that failed a check is a gap; one at the converter's limit is an overload or a broken wire.
 fn gap(error: Hx711Error) -> ScaleError {
     match error {
@@ -254,6 +323,12 @@ mod tests {
             capacity_grams: 40_000.0,
             date: "2026-11-22".to_owned(),
             serial: "CELL-7".to_owned(),
+            made_by: "A. Technician".to_owned(),
+            weights: "2000 g and 10000 g, M1 no. 4".to_owned(),
+            interval_grams: 10.0,
+            linearity_error_grams: 0.5,
+            corner_errors_grams: [1.0, -1.0, 0.5, 0.0],
+            return_error_grams: 0.5,
         }
     }
 
@@ -354,15 +429,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("scale.toml");
         assert!(matches!(Calibration::read(&path), Ok(None)), "no file is no calibration");
-        std::fs::write(&path, toml::to_string(&calibration()).expect("TOML")).expect("writes");
+        assert_eq!(Calibration::read_to_run(&path), None);
+        let good = calibration().to_toml().expect("TOML");
+        std::fs::write(&path, &good).expect("writes");
         assert_eq!(Calibration::read(&path).expect("reads"), Some(calibration()));
-        let good = toml::to_string(&calibration()).expect("TOML");
+        assert_eq!(Calibration::read_to_run(&path), Some(calibration()));
         for (from, to, reason) in [
-            ("counts_per_gram = 107.0", "counts_per_gram = 0.0", "counts_per_gram is 0"),
-            ("counts_per_gram = 107.0", "counts_per_gram = nan", "counts_per_gram is NaN"),
-            ("zero_counts = 84000", "zero_counts = 9000000", "24 bits"),
-            ("capacity_grams = 40000.0", "capacity_grams = -1.0", "capacity_grams is -1"),
-            ("serial", "seriell", "seriell"),
+            ("counts_per_gram = 107.0", "counts_per_gram = 107.5", "edited"),
+            ("CELL-7", "CELL-8", "edited"),
+            ("checksum", "summe", "checksum is missing"),
             ("zero_counts = 84000\n", "", "zero_counts"),
             ("=", "", "TOML"),
         ] {
@@ -371,6 +446,20 @@ mod tests {
             std::fs::write(&path, &bad).expect("writes");
             let error = Calibration::read(&path).expect_err(to).to_string();
             assert!(error.contains("scale.toml is no calibration") && error.contains(reason), "{to}: {error}");
+            assert_eq!(Calibration::read_to_run(&path), None, "{to}");
+        }
+        // What makes no sense is refused even where its checksum fits.
+        for (from, to, reason) in [
+            ("counts_per_gram = 107.0", "counts_per_gram = 0.0", "counts_per_gram is 0"),
+            ("counts_per_gram = 107.0", "counts_per_gram = nan", "counts_per_gram is NaN"),
+            ("zero_counts = 84000", "zero_counts = 9000000", "24 bits"),
+            ("capacity_grams = 40000.0", "capacity_grams = -1.0", "capacity_grams is -1"),
+        ] {
+            let body = toml::to_string(&calibration()).expect("TOML");
+            let bad = body.replacen(from, to, 1);
+            assert_ne!(bad, body, "{from} stands in the file");
+            let error = Calibration::from_toml(&format!("checksum = \"{}\"\n{bad}", checksum(&bad))).expect_err(to);
+            assert!(error.contains(reason), "{to}: {error}");
         }
         assert!(matches!(Calibration::read(folder.path()), Err(CalibrationError::Unreadable { .. })));
     }

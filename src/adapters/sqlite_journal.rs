@@ -174,7 +174,7 @@ mod tests {
     fn booked(line: u32) -> JournalEntry {
         JournalEntry::Booked(LedgerEntry {
             at: Stamp::from_millis(u64::from(line) * 1000),
-            movement: Movement::Added { line: LineId(line), sku: Sku::new("Kiwi"), quantity: Quantity::Pieces(1) },
+            movement: Movement::added(LineId(line), Sku::new("Kiwi"), Quantity::Pieces(1)),
             evidence: Evidence {
                 settled_by: SettledBy::SightAndWeight,
                 change: Grams(104.7),

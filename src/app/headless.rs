@@ -477,6 +477,7 @@ impl Player {
         let what = match &entry.movement {
             Movement::Added { sku, quantity, .. } => format!("+ {quantity} {}", self.name(sku)),
             Movement::Removed { line, quantity } => format!("- {quantity} of line {}", line.0),
+            Movement::Tared { line, tare, .. } => format!("container of {} g off line {}", tare.0, line.0),
             Movement::OwnThing { mass } => format!("own thing of {mass}, not sold"),
         };
         let evidence = &entry.evidence;

@@ -1,6 +1,7 @@
 //! The only place that picks adapters, opens channels, starts and stops threads.
 
 pub mod assets;
+mod calibrate;
 #[cfg(all(feature = "emulator", feature = "store", feature = "screen"))]
 mod emulate;
 mod explain;
@@ -85,6 +86,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Store(args) => store::run(args),
         #[cfg(feature = "emulator")]
         Command::Simulate(args) => simulate::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Eval(args) => recognise::run_eval(&args),
         Command::Enrol(args) => recognise::run_enrol(&args),
         Command::Replay(args) => replay::run(args),

@@ -40,6 +40,8 @@ mod real {
     use crate::config::CartConfig;
     use crate::domain::cart::CartSettings;
     use crate::domain::settle::SettleSettings;
+    use crate::domain::units::Grams;
+    use crate::domain::weighing::Weighing;
     use crate::runtime::Clock;
     use crate::screen::window::{self, Screen};
     use std::sync::Arc;
@@ -67,7 +69,7 @@ mod real {
         let now = |clock: Clock| move || clock.now();
         let device = args.camera.as_deref().unwrap_or(&config.camera);
         let camera = V4lCamera::open(device, now(clock.clone())).map_err(Failure::from_error)?;
-        let calibration = Calibration::read(&config.scale.calibration).map_err(Failure::usage)?;
+        let calibration = Calibration::read_to_run(&config.scale.calibration);
         let wiring = Wiring {
             clock_gpio: config.scale.clock_gpio,
             data_gpio: config.scale.data_gpio,
@@ -77,7 +79,7 @@ mod real {
         let settings = CartSettings {
             cart: config.cart.clone(),
             nonce: setup::nonce()?,
-            demo_weighing: !config.legal_for_trade,
+            weighing: config.weighing(),
             ..CartSettings::default()
         };
         let (journal, cart, restored) = setup::cart(&config.data, settings.clone(), catalog, clock.now())?;
@@ -92,7 +94,7 @@ mod real {
             cart,
             recorder,
             audience: Box::new(Shown(screen.handle())),
-            settle: SettleSettings::default(),
+            settle: settle_for(&config.weighing()),
             clock,
         };
         let cart = RunningCart::start(parts).map_err(Failure::from_error)?;
@@ -101,5 +103,18 @@ mod real {
         let ran = window::run().map_err(Failure::from_error);
         cart.stop().map_err(Failure::from_error)?;
         ran
+    }
+
+    /// A scale that prices is waited for until its load is known as well as its interval asks.
+    fn settle_for(weighing: &Weighing) -> SettleSettings {
+        let settle = SettleSettings::default();
+        match weighing {
+            Weighing::Certified(scale) => {
+                // What a settled change is unsure by beside the fit leaves so much of the least error limit, 0.5 e.
+                let sure = Grams(settle.sure.0.min(0.3 * scale.interval().0));
+                SettleSettings { sure, sure_share: 0.0, ..settle }
+            }
+            Weighing::Demonstration | Weighing::LabelsOnly => settle,
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::catalog::Catalog;
 use super::pricing::{PricedBasket, PricingError, Quantity, price_basket};
 use super::units::{Grams, Sku, Stamp, WeighedGrams};
+use super::weighing::HowWeighed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -48,6 +49,18 @@ pub enum Movement {
         sku: Sku,
         /// How much.
         quantity: Quantity,
+        /// How it was weighed, where it is sold by weight.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weighed: Option<HowWeighed>,
+    },
+    /// The shopper named a container that had been weighed with a line: its price goes down.
+    Tared {
+        /// The line.
+        line: LineId,
+        /// The mass of the container.
+        tare: WeighedGrams,
+        /// How much less the line holds for it.
+        less: WeighedGrams,
     },
     /// Goods of a line went out.
     Removed {
@@ -74,6 +87,16 @@ pub struct LedgerEntry {
     pub evidence: Evidence,
 }
 
+#[cfg(test)]
+impl Movement {
+    /// What opens a line in a demonstration, where grams are weighed by a scale that is not legal for trade.
+    pub(crate) fn added(line: LineId, sku: Sku, quantity: Quantity) -> Movement {
+        let demonstration = || HowWeighed { by: super::weighing::WeighedBy::Demonstration, tare: WeighedGrams(0) };
+        let weighed = matches!(quantity, Quantity::Weighed(_)).then(demonstration);
+        Movement::Added { line, sku, quantity, weighed }
+    }
+}
+
 /// A line as it stands now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
@@ -83,6 +106,8 @@ pub struct Line {
     pub sku: Sku,
     /// How much of it is in the basket.
     pub quantity: Quantity,
+    /// How it was weighed, where it is sold by weight.
+    pub weighed: Option<HowWeighed>,
     /// The mass that the scale felt for it.
     pub mass: Grams,
     /// When it last changed.
@@ -103,9 +128,16 @@ impl Basket {
     /// must stop the cart rather than sell wrongly.
     pub fn append(&mut self, entry: LedgerEntry) {
         match &entry.movement {
-            Movement::Added { line, quantity, .. } => {
+            Movement::Added { line, quantity, weighed, .. } => {
                 assert!(self.line(*line).is_none(), "line {line:?} is opened twice");
                 assert!(!quantity.is_zero(), "an empty line is opened");
+                let by_weight = matches!(quantity, Quantity::Weighed(_));
+                assert!(by_weight == weighed.is_some(), "{quantity} of line {line:?} is weighed by {weighed:?}");
+            }
+            Movement::Tared { line, less, .. } => {
+                let held = self.line(*line).map(|held| held.quantity);
+                let enough = matches!(held, Some(Quantity::Weighed(held)) if held > *less);
+                assert!(enough, "a container of {less:?} is taken off line {line:?}, which holds {held:?}");
             }
             Movement::Removed { line, quantity } => {
                 let held = self.line(*line).map(|held| held.quantity);
@@ -137,13 +169,22 @@ impl Basket {
         let mut lines: Vec<Line> = Vec::new();
         for entry in &self.entries {
             match &entry.movement {
-                Movement::Added { line, sku, quantity } => lines.push(Line {
+                Movement::Added { line, sku, quantity, weighed } => lines.push(Line {
                     id: *line,
                     sku: sku.clone(),
                     quantity: *quantity,
+                    weighed: weighed.clone(),
                     mass: entry.evidence.change,
                     changed_at: entry.at,
                 }),
+                Movement::Tared { line, tare, less } => {
+                    if let Some(held) = lines.iter_mut().find(|held| held.id == *line)
+                        && let (Quantity::Weighed(grams), Some(weighed)) = (&mut held.quantity, &mut held.weighed)
+                    {
+                        grams.0 -= less.0;
+                        weighed.tare.0 += tare.0;
+                    }
+                }
                 Movement::Removed { line, quantity } => {
                     if let Some(held) = lines.iter_mut().find(|held| held.id == *line) {
                         held.quantity = match (held.quantity, quantity) {
@@ -193,7 +234,7 @@ impl Basket {
         by_shopper
             .filter_map(|entry| match &entry.movement {
                 Movement::Added { sku, .. } => Some(sku),
-                Movement::Removed { .. } | Movement::OwnThing { .. } => None,
+                Movement::Tared { .. } | Movement::Removed { .. } | Movement::OwnThing { .. } => None,
             })
             .collect()
     }

@@ -1,13 +1,15 @@
 //! The cart: one state machine, one owner of the state. Inputs are past events, outputs are orders.
 //!
 //! This file holds its vocabulary; `cart/machine.rs` its state, `cart/changes.rs` what becomes of changes of the load,
-//! `cart/answers.rs` what the shopper presses and the ledger, `cart/paying.rs` its checkout, `cart/view.rs` what it shows.
+//! `cart/answers.rs` what the shopper presses and the ledger, `cart/weighing.rs` what is sold by weight,
+//! `cart/paying.rs` its checkout, `cart/view.rs` what it shows.
 
 mod answers;
 mod changes;
 mod machine;
 mod paying;
 mod view;
+mod weighing;
 
 pub use machine::{Cart, CartSettings, RestoreError};
 
@@ -17,6 +19,7 @@ use super::fusion::{CodeSighting, Sighting};
 use super::pricing::Quantity;
 use super::settle::{ScaleFault, SettledChange};
 use super::units::{Grams, Money, Sku, Stamp};
+use super::weighing::{HowWeighed, Unweighed};
 use serde::{Deserialize, Serialize};
 
 /// Why the camera's pictures cannot be used.
@@ -62,6 +65,20 @@ pub enum Press {
     NotMine {
         /// The question that was on the screen.
         question: u32,
+    },
+    /// Question: the goods lie in this container of the catalogue's list (from 0), or in none.
+    Container {
+        /// The question that was on the screen.
+        question: u32,
+        /// Which container.
+        container: Option<usize>,
+    },
+    /// Shopping page: the goods of the line that was booked last lie in this container.
+    TakeOff {
+        /// The line.
+        line: LineId,
+        /// Which container of the catalogue's list, from 0.
+        container: usize,
     },
     /// Shopping page: to the checkout page.
     ToCheckout,
@@ -184,10 +201,14 @@ pub enum QuestionKind {
 pub struct QuestionOption {
     /// The product.
     pub sku: Sku,
-    /// How much of it would be booked.
+    /// How much of it would be booked, net.
     pub quantity: Quantity,
-    /// What it would cost, or give back.
-    pub price: Money,
+    /// Price of one piece or kilogram.
+    pub unit_price: Money,
+    /// What it would cost, or give back; or why it has no price.
+    pub price: Result<Money, Unweighed>,
+    /// How it was weighed, where it would be opened with a weight.
+    pub weighed: Option<HowWeighed>,
     /// The line it would be taken out of.
     pub line: Option<LineId>,
 }
@@ -203,6 +224,10 @@ pub struct Question {
     pub change: Grams,
     /// At most three, the most probable first.
     pub options: Vec<QuestionOption>,
+    /// Whether a container can be named.
+    pub offers_containers: bool,
+    /// The container of the catalogue's list that the shopper named.
+    pub container: Option<usize>,
 }
 
 /// One line as the screen shows it.
@@ -218,6 +243,10 @@ pub struct LineView {
     pub unit_price: Money,
     /// Price of the line.
     pub price: Money,
+    /// How it was weighed, where it is sold by weight.
+    pub weighed: Option<HowWeighed>,
+    /// Whether a container can still be named for it.
+    pub takes_container: bool,
 }
 
 /// The last thing that changed, shown large for a while.
@@ -251,8 +280,12 @@ pub enum Notice {
     StaffCalled,
     /// The store did not answer; the cart keeps trying.
     StoreSilent,
+    /// What the question is about cannot be priced by its weight.
+    Unweighed(Unweighed),
     /// Prices come from the demonstration: the scale is not legal for trade.
     DemoWeighing,
+    /// Goods sold by weight need a label: the cart's own scale verifies only.
+    LabelsOnly,
 }
 
 /// The page on the screen.

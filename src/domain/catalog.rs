@@ -120,6 +120,18 @@ pub struct Product {
     pub restriction: Option<Restriction>,
 }
 
+/// Something that goods sold by weight are put into and that is not sold with them, for example a bag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// Names for people.
+    pub names: Names,
+    /// What it weighs.
+    pub mass: Grams,
+}
+
+/// The heaviest container: more is no bag or box for loose goods.
+const HEAVIEST_CONTAINER: Grams = Grams(2000.0);
+
 /// Everything the store sells at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Catalog {
@@ -129,6 +141,9 @@ pub struct Catalog {
     pub currency: Currency,
     /// The products by SKU.
     pub products: BTreeMap<Sku, Product>,
+    /// The containers that a shopper can name for goods sold by weight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<Container>,
 }
 
 impl Catalog {
@@ -161,6 +176,16 @@ impl Catalog {
             }
             if product.names.de.is_empty() || product.names.en.is_empty() {
                 faults.push(format!("{sku}: it lacks a German or an English name"));
+            }
+        }
+        for Container { names, mass } in &self.containers {
+            let name = &names.en;
+            if names.de.is_empty() || name.is_empty() {
+                faults.push(format!("the container of {mass} lacks a German or an English name"));
+            }
+            if !(mass.0 > 0.0 && mass.0 <= HEAVIEST_CONTAINER.0) {
+                faults
+                    .push(format!("container {name}: its mass {mass} is not above 0 g and up to {HEAVIEST_CONTAINER}"));
             }
         }
         faults

@@ -5,6 +5,7 @@
 
 use super::pricing::{PricedBasket, Quantity};
 use super::units::{Money, Sku, Stamp};
+use super::weighing::WeighedBy;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,6 +27,9 @@ pub struct OrderLine {
     pub sku: Sku,
     /// How much of it.
     pub quantity: Quantity,
+    /// Where the weight of goods sold by weight came from; where it is missing, not from a scale that is legal for trade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed_by: Option<WeighedBy>,
 }
 
 /// What the cart posts: products and quantities. The store computes the price; `shown_total` lets it notice a difference.

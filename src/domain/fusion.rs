@@ -40,12 +40,22 @@ pub struct Sighting {
 }
 
 /// A code read in the camera's pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CodeSighting {
     /// When it was first read.
     pub at: Stamp,
     /// The number in it.
     pub gtin: Gtin,
+    /// The net weight of this very piece, where the code gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<Grams>,
+}
+
+impl CodeSighting {
+    /// A code that says which product it is, and nothing more.
+    pub fn plain(at: Stamp, gtin: Gtin) -> CodeSighting {
+        CodeSighting { at, gtin, net: None }
+    }
 }
 
 /// The model's numbers.
@@ -329,7 +339,7 @@ fn added(
                     density += prior * one;
                     sigmas = sigmas.min(off);
                 }
-                let quantity = Quantity::Weighed(WeighedGrams::from_measured(change.change - product.tare));
+                let quantity = Quantity::Weighed(WeighedGrams::estimated(change.change - product.tare));
                 if !quantity.is_zero() {
                     let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity };
                     weighed.push((hypothesis, base + density.ln(), sigmas));
@@ -386,7 +396,7 @@ fn removed(
                     base + 0.8_f64.ln() + whole.ln(),
                     whole_sigmas,
                 ));
-                let part = WeighedGrams::from_measured(gone);
+                let part = WeighedGrams::estimated(gone);
                 if part.0 > 0 && part.0 < held && gone.0 < line.mass.0 - 2.0 * spread {
                     let (mut density, mut sigmas) = (0.0, f64::INFINITY);
                     for pieces in 1..=10 {
@@ -507,6 +517,7 @@ mod tests {
             version: "test".into(),
             currency: Currency::EUR,
             products: products.into_iter().map(|product| (product.sku.clone(), product)).collect(),
+            containers: Vec::new(),
         }
     }
 
@@ -540,7 +551,7 @@ mod tests {
             let line = basket.next_line();
             basket.append(LedgerEntry {
                 at: Stamp(0),
-                movement: Movement::Added { line, sku: Sku::new(sku), quantity: *quantity },
+                movement: Movement::added(line, Sku::new(sku), *quantity),
                 evidence: Evidence {
                     settled_by: SettledBy::SightAndWeight,
                     change: Grams(*mass),

@@ -1,6 +1,7 @@
 //! The cart's knowledge of shopping: pure values and decisions, no I/O, clock, thread, randomness or screen type.
 
 pub mod basket;
+pub mod calibration;
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
@@ -9,3 +10,4 @@ pub mod gs1;
 pub mod pricing;
 pub mod settle;
 pub mod units;
+pub mod weighing;

@@ -2,6 +2,7 @@
 
 use super::catalog::{Catalog, Price, Product};
 use super::units::{Money, Sku, WeighedGrams};
+use super::weighing::WeighedBy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,6 +56,9 @@ pub struct PricedLine {
     pub unit_price: Money,
     /// Price of the line, tax included.
     pub price: Money,
+    /// Where the weight of goods sold by weight came from, as the cart said it at checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed_by: Option<WeighedBy>,
 }
 
 /// The tax contained in a total at one rate.
@@ -126,7 +130,8 @@ pub fn price_line(product: &Product, quantity: Quantity) -> Result<PricedLine, P
         (Price::PerKg(_), Quantity::Pieces(_)) => return Err(PricingError::WrongQuantity { sku, given: "piece" }),
         _ => return Err(PricingError::TooMuch { sku, quantity }),
     };
-    Ok(PricedLine { sku, quantity, unit_price, price: Money { minor, currency: unit_price.currency } })
+    let price = Money { minor, currency: unit_price.currency };
+    Ok(PricedLine { sku, quantity, unit_price, price, weighed_by: None })
 }
 
 /// Prices a basket. The tax is taken out of the gross sum of each rate, rounded half up.
@@ -207,6 +212,7 @@ mod tests {
             version: "1".into(),
             currency: Currency::EUR,
             products: [(Sku::new("thing"), product(Price::Each(Money::eur_cents(107))))].into(),
+            containers: Vec::new(),
         };
         let basket = price_basket(&catalog, [(&Sku::new("thing"), Quantity::Pieces(3))]).expect("prices");
         assert_eq!(basket.total, Money::eur_cents(321));

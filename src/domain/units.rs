@@ -47,14 +47,14 @@ impl fmt::Display for Grams {
     }
 }
 
-/// A whole number of grams that a price is computed from.
+/// A whole number of grams as a price is computed from. A line is opened only with one that `weighing` vouches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WeighedGrams(pub u32);
 
 impl WeighedGrams {
-    /// Rounds a measured mass to whole grams; a negative mass weighs nothing.
-    pub fn from_measured(measured: Grams) -> WeighedGrams {
+    /// Rounds a measured mass to whole grams: what it may come to, not yet a weight for price. A negative mass is nothing.
+    pub fn estimated(measured: Grams) -> WeighedGrams {
         WeighedGrams(measured.0.max(0.0).round() as u32)
     }
 }

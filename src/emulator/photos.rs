@@ -186,7 +186,7 @@ mod tests {
             restriction: None,
         };
         let products = skus.iter().map(|sku| (Sku::new(sku), product(sku))).collect();
-        Catalog { version: "test".into(), currency: Currency::EUR, products }
+        Catalog { version: "test".into(), currency: Currency::EUR, products, containers: Vec::new() }
     }
 
     fn dataset(classes: &str, list: &str) -> tempfile::TempDir {

@@ -51,7 +51,7 @@ pub fn weighed(grams: WeighedGrams, language: Language) -> String {
 
 /// Writes a measured mass: whole grams below a kilogram, kilograms above; the sign is left out.
 pub fn mass(measured: Grams, language: Language) -> String {
-    let grams = WeighedGrams::from_measured(measured.abs());
+    let grams = WeighedGrams::estimated(measured.abs());
     if grams.0 < 1000 { format!("{}{SPACE}g", grams.0) } else { weighed(grams, language) }
 }
 
@@ -59,6 +59,11 @@ pub fn mass(measured: Grams, language: Language) -> String {
 pub fn reading(load: Grams, language: Language) -> String {
     let sign = if load.0.round() < 0.0 { MINUS.to_string() } else { String::new() };
     format!("{sign}{}", mass(load, language))
+}
+
+/// Writes the mass of a container, always in grams.
+pub fn tare(grams: WeighedGrams) -> String {
+    format!("{}{SPACE}g", grams.0)
 }
 
 /// Writes how much of a product: `2 Stück`, `1 piece`, `0,356 kg`.

@@ -36,8 +36,15 @@ pub(super) fn change(card: Option<&ChangeCard>, shelf: &mut PictureShelf) -> ui:
         headline: card.headline.as_str().into(),
         name: card.name.as_str().into(),
         quantity: card.quantity.as_str().into(),
+        unit_price: card.unit_price.as_str().into(),
         price: card.price.as_str().into(),
+        containers: texts(&card.containers),
     }
+}
+
+/// Makes a Slint model of texts.
+pub(super) fn texts(texts: &[String]) -> ModelRc<SharedString> {
+    model(texts.iter().map(SharedString::from).collect())
 }
 
 pub(super) fn notice(banner: &Banner) -> ui::Notice {
@@ -49,6 +56,7 @@ pub(super) fn option(card: &OptionCard, shelf: &mut PictureShelf) -> ui::Card {
         picture: picture(&card.sku, &card.name, Place::Option, shelf),
         name: card.name.as_str().into(),
         quantity: card.quantity.as_str().into(),
+        unit_price: card.unit_price.as_str().into(),
         price: card.price.as_str().into(),
         sku: card.sku.as_str().into(),
     }
@@ -59,6 +67,7 @@ pub(super) fn tile(tile: &Tile, shelf: &mut PictureShelf) -> ui::Card {
         picture: picture(&tile.sku, &tile.name, Place::Tile, shelf),
         name: tile.name.as_str().into(),
         quantity: SharedString::new(),
+        unit_price: SharedString::new(),
         price: tile.price.as_str().into(),
         sku: tile.sku.as_str().into(),
     }

@@ -2,12 +2,15 @@
 
 use super::format;
 use super::view::*;
-use crate::domain::cart::{CameraFault, CartView, LastChange, LineView, Notice, Page, Question, QuestionKind};
+use crate::domain::cart::{
+    CameraFault, CartView, LastChange, LineView, Notice, Page, Question, QuestionKind, QuestionOption,
+};
 use crate::domain::catalog::{Catalog, Language, Product};
 use crate::domain::checkout::Receipt;
-use crate::domain::pricing::{Quantity, TaxShare, price_basket};
+use crate::domain::pricing::{PricedLine, Quantity, TaxShare, price_basket};
 use crate::domain::settle::ScaleFault;
-use crate::domain::units::{Money, Sku};
+use crate::domain::units::{Grams, Money, Sku, WeighedGrams};
+use crate::domain::weighing::{HowWeighed, Unweighed, WeighedBy};
 use std::collections::BTreeSet;
 
 /// How many products decorate the welcome page.
@@ -43,9 +46,7 @@ pub fn present(view: &CartView, catalog: &Catalog, language: Language) -> Screen
             .filter(|notice| !(view.page == Page::Paying && **notice == Notice::StoreSilent))
             .filter_map(|notice| words.banner(*notice))
             .collect(),
-        footnote: view.notices.contains(&Notice::DemoWeighing).then(|| {
-            words.say("Vorführung: Die Waage ist nicht geeicht.", "Demonstration: scale not legal for trade.")
-        }),
+        footnote: words.footnote(view),
         paused: view.notices.iter().any(|notice| matches!(notice, Notice::ScaleFault(_))),
         settling: view.notices.contains(&Notice::Settling),
         staff_called: view.notices.contains(&Notice::StaffCalled),
@@ -74,13 +75,63 @@ impl Presenter<'_> {
         match &view.page {
             Page::Welcome => PageView::Welcome { showcase: self.showcase() },
             Page::Shopping => PageView::Shopping,
-            Page::Ask(question) => PageView::Ask(self.question(question)),
+            Page::Ask(question) => {
+                // What a label is needed for, the banner says.
+                let demonstration = view.notices.contains(&Notice::DemoWeighing);
+                PageView::Ask(self.question(question, self.footnote(view).filter(|_| demonstration)))
+            }
             Page::Browse(question) => PageView::Browse(self.shelf(question, &view.lines)),
             Page::Checkout => PageView::Checkout { vat: self.vat_of_lines(&view.lines) },
             Page::Paying => PageView::Paying { silent: view.notices.contains(&Notice::StoreSilent) },
             Page::Refused(reason) => PageView::Refused { reason: reason.clone() },
             Page::Receipt(receipt) => PageView::Receipt(self.receipt(receipt)),
         }
+    }
+
+    /// By whose weight goods are priced, where that is not a certified scale; on the receipt what the store booked.
+    fn footnote(&self, view: &CartView) -> Option<String> {
+        let demonstration =
+            || self.say("Vorführung: Die Waage ist nicht geeicht.", "Demonstration: scale not legal for trade.");
+        if let Page::Receipt(receipt) = &view.page {
+            let weighed = |line: &PricedLine| line.weighed_by == Some(WeighedBy::Demonstration);
+            return receipt.basket.lines.iter().any(weighed).then(demonstration);
+        }
+        view.notices.iter().find_map(|notice| match notice {
+            Notice::DemoWeighing => Some(demonstration()),
+            Notice::LabelsOnly => Some(self.say(
+                "Lose Ware bitte an der Waage im Markt wiegen und ihr Etikett zeigen.",
+                "Please weigh loose goods at the store's scale and show their label.",
+            )),
+            _ => None,
+        })
+    }
+
+    /// How much, and what of it was taken off as tare.
+    fn net(&self, quantity: Quantity, weighed: Option<&HowWeighed>) -> String {
+        let amount = format::quantity(quantity, self.language);
+        match weighed.map(|weighed| weighed.tare).filter(|tare| tare.0 > 0) {
+            Some(tare) => {
+                let (net, tare) = (self.say("netto", "net"), format::tare(tare));
+                format!("{amount} {net} · {} {tare}", self.say("Tara", "tare"))
+            }
+            None => amount,
+        }
+    }
+
+    fn unit_price(&self, amount: Money, quantity: Quantity) -> String {
+        match quantity {
+            Quantity::Weighed(_) => format::unit_price(amount, quantity, self.language),
+            Quantity::Pieces(_) => String::new(),
+        }
+    }
+
+    fn containers(&self) -> Vec<String> {
+        let containers = self.catalog.containers.iter();
+        let named = containers.map(|container| {
+            let mass = format::tare(WeighedGrams::estimated(container.mass));
+            format!("{} {mass}", container.names.in_language(self.language))
+        });
+        named.collect()
     }
 
     fn line(&self, line: &LineView, fresh: bool) -> LineRow {
@@ -117,8 +168,11 @@ impl Presenter<'_> {
                 sku: Some(line.sku.clone()),
                 headline: self.say("Hinzugefügt", "Added"),
                 name: self.name(&line.sku),
-                quantity: format::quantity(line.quantity, self.language),
+                quantity: self.net(line.quantity, line.weighed.as_ref()),
+                unit_price: self.unit_price(line.unit_price, line.quantity),
                 price: format::money(line.price, self.language),
+                line: line.takes_container.then_some(line.id),
+                containers: if line.takes_container { self.containers() } else { Vec::new() },
             },
             LastChange::Removed { sku, quantity, price } => ChangeCard {
                 kind: ChangeKind::Removed,
@@ -126,7 +180,10 @@ impl Presenter<'_> {
                 headline: self.say("Herausgenommen", "Taken out"),
                 name: self.name(sku),
                 quantity: format::quantity(*quantity, self.language),
+                unit_price: String::new(),
                 price: format::money(given_back(*price), self.language),
+                line: None,
+                containers: Vec::new(),
             },
             LastChange::OwnThing => ChangeCard {
                 kind: ChangeKind::OwnThing,
@@ -134,7 +191,10 @@ impl Presenter<'_> {
                 headline: self.say("Gemerkt", "Noted"),
                 name: self.say("Ihre eigene Sache", "Your own thing"),
                 quantity: self.say("wird nicht berechnet", "not charged"),
+                unit_price: String::new(),
                 price: String::new(),
+                line: None,
+                containers: Vec::new(),
             },
         }
     }
@@ -188,9 +248,67 @@ impl Presenter<'_> {
                     "The store is not answering. We keep trying.",
                 ),
             ),
-            Notice::Settling | Notice::DemoWeighing => return None,
+            Notice::Unweighed(reason) => (true, self.unweighed(reason)),
+            Notice::Settling | Notice::DemoWeighing | Notice::LabelsOnly => return None,
         };
         Some(Banner { trouble, text })
+    }
+
+    /// Says what to do about goods that cannot be priced by their weight.
+    fn unweighed(&self, reason: Unweighed) -> String {
+        let grams = |grams| format::mass(Grams(f64::from(grams)), self.language);
+        match (reason, self.language) {
+            (Unweighed::NotForTrade, Language::De) => {
+                "Bitte an der Waage im Markt wiegen und das Etikett in den Wagen zeigen.".to_owned()
+            }
+            (Unweighed::NotForTrade, Language::En) => {
+                "Please weigh it at the store's scale and show its label to the cart.".to_owned()
+            }
+            (Unweighed::BelowMin(WeighedGrams(min)), Language::De) => {
+                format!(
+                    "Zu leicht für diese Waage (ab {}). Bitte herausnehmen und mehr auf einmal einlegen.",
+                    grams(min)
+                )
+            }
+            (Unweighed::BelowMin(WeighedGrams(min)), Language::En) => {
+                format!("Too light for this scale (from {}). Please take it out and put in more at once.", grams(min))
+            }
+            (Unweighed::AboveMax(WeighedGrams(max)), Language::De) => {
+                format!("Zu schwer für diese Waage (bis {}). Bitte im Markt wiegen oder Hilfe rufen.", grams(max))
+            }
+            (Unweighed::AboveMax(WeighedGrams(max)), Language::En) => {
+                format!("Too heavy for this scale (up to {}). Please weigh it in the store or call staff.", grams(max))
+            }
+            (Unweighed::Moving | Unweighed::NotStill, Language::De) => {
+                "Die Waage war nicht ruhig. Bitte noch einmal herausnehmen und einlegen.".to_owned()
+            }
+            (Unweighed::Moving | Unweighed::NotStill, Language::En) => {
+                "The scale was not still. Please take it out and put it in once more.".to_owned()
+            }
+            (Unweighed::OnlyTare, Language::De) => {
+                "Der Behälter wiegt so viel wie alles zusammen. Bitte einen anderen wählen.".to_owned()
+            }
+            (Unweighed::OnlyTare, Language::En) => {
+                "The container weighs as much as all of it. Please choose another one.".to_owned()
+            }
+            (Unweighed::OnlyWhole, Language::De) => {
+                "Bitte zurücklegen und alles davon auf einmal herausnehmen.".to_owned()
+            }
+            (Unweighed::OnlyWhole, Language::En) => "Please put it back, and take out all of it at once.".to_owned(),
+        }
+    }
+
+    /// The same in the place of a price.
+    fn no_price(&self, reason: Unweighed) -> String {
+        match reason {
+            Unweighed::NotForTrade => self.say("nur mit Etikett", "needs a label"),
+            Unweighed::BelowMin(_) => self.say("zu leicht", "too light"),
+            Unweighed::AboveMax(_) => self.say("zu schwer", "too heavy"),
+            Unweighed::Moving => self.say("wird gewogen …", "being weighed …"),
+            Unweighed::NotStill => self.say("nicht ruhig gewogen", "not still"),
+            Unweighed::OnlyTare => self.say("nur der Behälter", "only the container"),
+            Unweighed::OnlyWhole => self.say("nur im Ganzen", "only as a whole"),
+        }
     }
 
     fn title(&self, kind: &QuestionKind) -> String {
@@ -207,7 +325,7 @@ impl Presenter<'_> {
         }
     }
 
-    fn question(&self, question: &Question) -> QuestionCard {
+    fn question(&self, question: &Question, footnote: Option<String>) -> QuestionCard {
         let mass = format::mass(question.change, self.language);
         let heavier = question.change.0 >= 0.0;
         let hint = match (self.language, heavier) {
@@ -216,6 +334,11 @@ impl Presenter<'_> {
             (Language::En, true) => format!("The scale shows {mass} more."),
             (Language::En, false) => format!("The scale shows {mass} less."),
         };
+        let weighed = |option: &QuestionOption| matches!(option.quantity, Quantity::Weighed(_));
+        let hint = match footnote.filter(|_| question.options.iter().any(weighed)) {
+            Some(footnote) => format!("{hint} {footnote}"),
+            None => hint,
+        };
         let price = |price: Money| match question.kind {
             QuestionKind::TakenOut => Money { minor: -price.minor.abs(), currency: price.currency },
             QuestionKind::PutIn | QuestionKind::HowMany(_) | QuestionKind::TakeOneOut => price,
@@ -223,9 +346,15 @@ impl Presenter<'_> {
         let options = question.options.iter().take(3).map(|option| OptionCard {
             sku: option.sku.clone(),
             name: self.name(&option.sku),
-            quantity: format::quantity(option.quantity, self.language),
-            price: format::money(price(option.price), self.language),
+            quantity: self.net(option.quantity, option.weighed.as_ref()),
+            unit_price: self.unit_price(option.unit_price, option.quantity),
+            price: match option.price {
+                Ok(amount) => format::money(price(amount), self.language),
+                Err(reason) => self.no_price(reason),
+            },
         });
+        let none = self.say("Ohne Behälter", "No container");
+        let containers = std::iter::once(none).chain(self.containers());
         QuestionCard {
             id: question.id,
             title: self.title(&question.kind),
@@ -234,6 +363,8 @@ impl Presenter<'_> {
             counting: matches!(question.kind, QuestionKind::HowMany(_)),
             put_in: heavier && question.kind == QuestionKind::PutIn,
             take_one_out: question.kind == QuestionKind::TakeOneOut,
+            containers: if question.offers_containers { containers.collect() } else { Vec::new() },
+            container: question.container.map_or(0, |index| index + 1),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The view model: everything that the screen shows, as ready strings in one language. No window, no decisions.
 
+use crate::domain::basket::LineId;
 use crate::domain::catalog::Language;
 use crate::domain::units::Sku;
 
@@ -102,10 +103,16 @@ pub struct ChangeCard {
     pub headline: String,
     /// The product, or what happened.
     pub name: String,
-    /// How much; empty where it makes no sense.
+    /// How much, with the tare of weighed goods; empty where it makes no sense.
     pub quantity: String,
+    /// Price of a kilogram; empty where nothing was weighed.
+    pub unit_price: String,
     /// What it costs or gives back; empty where it makes no sense.
     pub price: String,
+    /// The line that a container can be named for.
+    pub line: Option<LineId>,
+    /// The containers to choose from; empty where there is nothing to choose.
+    pub containers: Vec<String>,
 }
 
 /// A standing message.
@@ -124,9 +131,11 @@ pub struct OptionCard {
     pub sku: Sku,
     /// The product's name.
     pub name: String,
-    /// How much.
+    /// How much, with the tare of weighed goods.
     pub quantity: String,
-    /// What it would cost or give back.
+    /// Price of a kilogram; empty where nothing was weighed.
+    pub unit_price: String,
+    /// What it would cost or give back, or why it has no price.
     pub price: String,
 }
 
@@ -147,6 +156,10 @@ pub struct QuestionCard {
     pub put_in: bool,
     /// Whether it is no question: one of several things shall be taken out again.
     pub take_one_out: bool,
+    /// The containers to choose from, first that there is none; empty where there is nothing to choose.
+    pub containers: Vec<String>,
+    /// Which of them is chosen.
+    pub container: usize,
 }
 
 /// A product with its picture.

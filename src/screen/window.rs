@@ -242,6 +242,11 @@ impl State {
                 let sku = shelf.of_group(self.group.as_deref()).get(which)?.sku.clone();
                 Press::Pick { question: shelf.question, sku }
             }
+            ui::Act::Container => Press::Container { question: question?, container: which.checked_sub(1) },
+            ui::Act::TakeOff => {
+                let line = self.drawn.as_ref()?.change.as_ref()?.line?;
+                Press::TakeOff { line, container: which }
+            }
             ui::Act::ToCheckout => Press::ToCheckout,
             ui::Act::Back => Press::Back,
             ui::Act::Pay => Press::Pay,
@@ -312,6 +317,8 @@ impl State {
                 ui_view.set_counting(question.counting);
                 ui_view.set_put_in(question.put_in);
                 ui_view.set_take_one_out(question.take_one_out);
+                ui_view.set_containers(models::texts(&question.containers));
+                ui_view.set_container(question.container as i32);
                 let options = question.options.iter();
                 (ui::PageKind::Ask, options.map(|card| models::option(card, &mut self.pictures)).collect())
             }

@@ -58,6 +58,7 @@ words! {
         to_checkout: "Zur Kasse", "Check out";
         call_staff: "Hilfe rufen", "Call staff";
         staff_done: "Hilfe kommt · Erledigt", "Help is coming · Done";
+        container: "Mit Behälter gewogen?", "Weighed in a container?";
         something_else: "Etwas anderes", "Something else";
         show_all: "Alle Produkte zeigen", "Show all products";
         pick_text: "Der Wagen erkennt es nicht. Bitte wählen Sie es aus.", "The cart cannot tell. Please pick it yourself.";

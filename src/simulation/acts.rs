@@ -317,7 +317,7 @@ impl Trip<'_> {
         let out = matches!(entry.movement, Movement::Removed { .. });
         let sku = match &entry.movement {
             Movement::Added { sku, .. } => Some(sku.clone()),
-            Movement::Removed { line, .. } => {
+            Movement::Removed { line, .. } | Movement::Tared { line, .. } => {
                 self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
                     Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
                     _ => None,
@@ -345,7 +345,7 @@ impl Trip<'_> {
             Movement::Added { quantity: Quantity::Weighed(grams), .. } => {
                 (f64::from(grams.0) - deed.grams).abs() <= 6.0 + 0.01 * deed.grams
             }
-            Movement::OwnThing { .. } => false,
+            Movement::Tared { .. } | Movement::OwnThing { .. } => false,
         };
         if out {
             tally.removals_right += u32::from(right);
@@ -369,7 +369,7 @@ impl Trip<'_> {
         }
         tracing::debug!("{:.2} s: asked {question:?} for {:?}", self.now.seconds(), self.open);
         self.questions += 1;
-        let Question { id, kind, change, options } = question;
+        let Question { id, kind, change, options, .. } = question;
         if self.lying {
             self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
             return;

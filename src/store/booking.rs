@@ -1,8 +1,8 @@
 //! Whether an order can be booked, and at what price. Pure: the database and HTTP are elsewhere.
 
 use crate::domain::catalog::Catalog;
-use crate::domain::checkout::TripOrder;
-use crate::domain::pricing::{PricedBasket, PricingError, price_basket};
+use crate::domain::checkout::{OrderLine, TripOrder};
+use crate::domain::pricing::{PricedBasket, PricingError, Quantity, price_basket};
 use crate::domain::units::Money;
 use crate::wire::is_catalog_version;
 use sha2::{Digest, Sha256};
@@ -41,6 +41,14 @@ pub enum Refusal {
         /// Its product.
         sku: String,
     },
+    /// A line says how it was weighed and is sold by the piece.
+    #[error("line {line}: {sku} is sold by the piece, so `weighed_by` must be left out")]
+    WeighedPieces {
+        /// Its number, from 1.
+        line: usize,
+        /// Its product.
+        sku: String,
+    },
     /// The screen showed another total.
     #[error(
         "the cart showed {shown}, but catalogue {version:?} gives {computed}: the cart and the store must price alike"
@@ -65,7 +73,11 @@ pub fn price_order(catalog: &Catalog, order: &TripOrder) -> Result<PricedBasket,
     if let Some(at) = order.lines.iter().position(|line| line.quantity.is_zero()) {
         return Err(Refusal::EmptyLine { line: at + 1, sku: order.lines[at].sku.to_string() });
     }
-    let basket =
+    let weighed_pieces = |line: &OrderLine| line.weighed_by.is_some() && !matches!(line.quantity, Quantity::Weighed(_));
+    if let Some(at) = order.lines.iter().position(weighed_pieces) {
+        return Err(Refusal::WeighedPieces { line: at + 1, sku: order.lines[at].sku.to_string() });
+    }
+    let mut basket =
         price_basket(catalog, order.lines.iter().map(|line| (&line.sku, line.quantity))).map_err(|source| {
             let sku = match &source {
                 PricingError::UnknownProduct { sku }
@@ -83,6 +95,9 @@ pub fn price_order(catalog: &Catalog, order: &TripOrder) -> Result<PricedBasket,
             computed: basket.total,
             version: catalog.version.clone(),
         });
+    }
+    for (line, ordered) in basket.lines.iter_mut().zip(&order.lines) {
+        line.weighed_by = ordered.weighed_by.clone();
     }
     Ok(basket)
 }

@@ -4,6 +4,7 @@ use super::database::{BookedTrip, TripSummary};
 use crate::domain::catalog::{Catalog, Language};
 use crate::domain::pricing::{PricedLine, Quantity, TaxShare};
 use crate::domain::units::{Money, WeighedGrams};
+use crate::domain::weighing::WeighedBy;
 use std::fmt::Write as _;
 
 /// The words of the pages in one language.
@@ -20,6 +21,9 @@ struct Words {
     tax: &'static str,
     gross: &'static str,
     demo_weighing: &'static str,
+    demo_weight: &'static str,
+    label_weight: &'static str,
+    certified_weight: &'static str,
     not_fiscal: &'static str,
     thanks: &'static str,
     last_trips: &'static str,
@@ -41,6 +45,9 @@ const GERMAN: Words = Words {
     tax: "Steuer",
     gross: "Brutto",
     demo_weighing: "Preise nach Gewicht nur zur Vorführung: Die Waage des Wagens ist nicht geeicht.",
+    demo_weight: "Vorführung, nicht geeicht gewogen",
+    label_weight: "Gewicht vom Etikett",
+    certified_weight: "geeichte Waage Nr.",
     not_fiscal: "Vorführbeleg ohne Signatur einer Sicherungseinrichtung.",
     thanks: "Vielen Dank für Ihren Einkauf!",
     last_trips: "Die letzten Einkäufe",
@@ -62,6 +69,9 @@ const ENGLISH: Words = Words {
     tax: "Tax",
     gross: "Gross",
     demo_weighing: "Prices by weight are for demonstration only: the cart's scale is not approved for trade.",
+    demo_weight: "demonstration, scale not approved for trade",
+    label_weight: "weight from the label",
+    certified_weight: "approved scale no.",
     not_fiscal: "Demonstration receipt without a fiscal signature.",
     thanks: "Thank you for shopping with us!",
     last_trips: "The last trips",
@@ -150,7 +160,7 @@ pub fn receipt(shop: &str, trip: &BookedTrip, catalog: &Catalog, language: Langu
             html,
             "<tr><td>{}<span class=\"how\">{}</span></td><td class=\"number\">{}</td></tr>",
             escaped(name),
-            how_priced(line, language),
+            how_priced(line, words, language),
             amount(line.price, language),
         );
     }
@@ -163,7 +173,7 @@ pub fn receipt(shop: &str, trip: &BookedTrip, catalog: &Catalog, language: Langu
     if !trip.basket.taxes.is_empty() {
         html.push_str(&tax_table(&trip.basket.taxes, words, language));
     }
-    if trip.basket.lines.iter().any(|line| matches!(line.quantity, Quantity::Weighed(_))) {
+    if trip.basket.lines.iter().any(is_demonstration) {
         let _ = writeln!(html, "<p class=\"note\">{}</p>", words.demo_weighing);
     }
     let _ = writeln!(html, "<footer>{}<br>{}<br>{}</footer>", words.thanks, words.not_fiscal, language_link(words));
@@ -246,12 +256,23 @@ fn tax_table(taxes: &[TaxShare], words: &Words, language: Language) -> String {
     html
 }
 
-fn how_priced(line: &PricedLine, language: Language) -> String {
+/// Whether a line was weighed by a scale that is not legal for trade: so it was where the cart names no source.
+fn is_demonstration(line: &PricedLine) -> bool {
+    let by_weight = matches!(line.quantity, Quantity::Weighed(_));
+    by_weight && !matches!(line.weighed_by, Some(WeighedBy::CertifiedScale(_) | WeighedBy::Label))
+}
+
+fn how_priced(line: &PricedLine, words: &Words, language: Language) -> String {
     let price = amount(line.unit_price, language);
     match line.quantity {
         Quantity::Pieces(pieces) => format!("{pieces} × {price}"),
         Quantity::Weighed(WeighedGrams(grams)) => {
-            format!("{}{}{:03} kg × {price}/kg", grams / 1000, decimal_mark(language), grams % 1000)
+            let source = match &line.weighed_by {
+                Some(WeighedBy::CertifiedScale(serial)) => format!("{} {}", words.certified_weight, escaped(serial)),
+                Some(WeighedBy::Label) => words.label_weight.to_owned(),
+                Some(WeighedBy::Demonstration) | None => words.demo_weight.to_owned(),
+            };
+            format!("{}{}{:03} kg × {price}/kg<br>{source}", grams / 1000, decimal_mark(language), grams % 1000)
         }
     }
 }

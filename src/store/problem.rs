@@ -79,7 +79,9 @@ impl From<Refusal> for Problem {
             Refusal::Unpriced { source: PricingError::UnknownProduct { .. }, .. } => {
                 Problem::new(ProblemKind::UnknownProduct, detail)
             }
-            Refusal::Unpriced { .. } | Refusal::EmptyLine { .. } => Problem::new(ProblemKind::WrongQuantity, detail),
+            Refusal::Unpriced { .. } | Refusal::EmptyLine { .. } | Refusal::WeighedPieces { .. } => {
+                Problem::new(ProblemKind::WrongQuantity, detail)
+            }
             Refusal::TotalDiffers { shown, computed, .. } => {
                 let mut problem = Problem::new(ProblemKind::TotalDiffers, detail);
                 problem.body.shown_total_minor = Some(shown.minor);

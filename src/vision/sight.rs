@@ -157,7 +157,7 @@ impl Sight {
         };
         if let Some(gtin) = self.reader.read(frame, wider, thorough).filter(|gtin| !self.told.contains(gtin)) {
             self.told.push(gtin);
-            inputs.push(CartInput::CodeSeen(CodeSighting { at: frame.at, gtin }));
+            inputs.push(CartInput::CodeSeen(CodeSighting::plain(frame.at, gtin)));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The cart's answers: what the shopper presses, and how what is decided becomes an entry of the ledger.
 
 use super::machine::{Cart, OpenQuestion, Pending, Phase};
-use super::{CartOutput, JournalEntry, LastChange, LineView, Press, QuestionKind, Sound};
+use super::weighing::Decided;
+use super::{CartOutput, JournalEntry, LastChange, Press, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
@@ -32,17 +33,20 @@ impl Cart {
             Press::Pick { question, sku } => self.pick(question, &sku, now, outputs),
             Press::NotMine { question } => {
                 if let Some(open) = self.question.take_if(|open| open.question.id == question) {
-                    let hypothesis = Hypothesis::OwnThing;
-                    self.book_as(
-                        &open.pending.evidence,
-                        &open.judgement,
-                        &hypothesis,
-                        SettledBy::Shopper,
-                        now,
-                        outputs,
-                    );
+                    let decided = Decided { hypothesis: Hypothesis::OwnThing, weighed: None };
+                    let evidence = &open.pending.evidence;
+                    self.book_as(evidence, &open.judgement, &decided, SettledBy::Shopper, now, outputs);
                 }
             }
+            Press::Container { question, container } => {
+                let known = container.is_none_or(|index| index < self.catalog.containers.len());
+                if let Some(open) = self.question.as_mut().filter(|open| open.question.id == question && known) {
+                    open.question.container = container;
+                    open.unweighed = None;
+                    self.changed = true;
+                }
+            }
+            Press::TakeOff { line, container } => self.take_off(line, container, now, outputs),
             Press::ToCheckout => {
                 let settled = self.question.is_none() && self.pending.is_empty();
                 if self.phase == Phase::Shopping && settled && !self.ask_for_rest(outputs) {
@@ -87,21 +91,24 @@ impl Cart {
     }
 
     fn choose(&mut self, question: u32, option: usize, now: Stamp, outputs: &mut Vec<CartOutput>) {
-        let chosen = |open: &OpenQuestion| -> Option<Hypothesis> {
-            let chosen = open.question.options.get(option)?;
-            match chosen.line {
-                None => Some(Hypothesis::Added { sku: chosen.sku.clone(), quantity: chosen.quantity }),
-                Some(line) => {
-                    // Since the question was asked another change may have taken something out of the same line.
-                    let line = self.basket.line(line)?;
-                    let quantity = chosen.quantity.at_most(line.quantity);
-                    Some(Hypothesis::Removed { line, quantity })
-                }
-            }
-        };
         let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
-        let Some(hypothesis) = chosen(open) else { return };
+        let Some(hypothesis) = open.question.options.get(option).and_then(|chosen| self.hypothesis_of(chosen)) else {
+            return;
+        };
         self.answer(&hypothesis, now, outputs);
+    }
+
+    /// What an option says has happened.
+    pub(super) fn hypothesis_of(&self, chosen: &QuestionOption) -> Option<Hypothesis> {
+        match chosen.line {
+            None => Some(Hypothesis::Added { sku: chosen.sku.clone(), quantity: chosen.quantity }),
+            Some(line) => {
+                // Since the question was asked another change may have taken something out of the same line.
+                let line = self.basket.line(line)?;
+                let quantity = chosen.quantity.at_most(line.quantity);
+                Some(Hypothesis::Removed { line, quantity })
+            }
+        }
     }
 
     /// Answers with a product from the list of all: its quantity is what the weight says; where that is more than one piece
@@ -119,14 +126,14 @@ impl Cart {
         let hypothesis = if change.0 > 0.0 {
             let quantity = match product.price {
                 Price::Each(_) => Quantity::Pieces(pieces),
-                Price::PerKg(_) => Quantity::Weighed(WeighedGrams::from_measured(change - product.tare)),
+                Price::PerKg(_) => Quantity::Weighed(WeighedGrams::estimated(change)),
             };
             Hypothesis::Added { sku: sku.clone(), quantity }
         } else {
             let Some(line) = self.basket.lines().into_iter().rev().find(|line| line.sku == *sku) else { return };
             let gone = match line.quantity {
                 Quantity::Pieces(_) => Quantity::Pieces(pieces),
-                Quantity::Weighed(_) => Quantity::Weighed(WeighedGrams::from_measured(change.abs())),
+                Quantity::Weighed(_) => Quantity::Weighed(WeighedGrams::estimated(change.abs())),
             };
             let quantity = gone.at_most(line.quantity);
             Hypothesis::Removed { line, quantity }
@@ -136,12 +143,22 @@ impl Cart {
 
     fn answer(&mut self, hypothesis: &Hypothesis, now: Stamp, outputs: &mut Vec<CartOutput>) {
         let empty = matches!(hypothesis, Hypothesis::Added { quantity, .. } if quantity.is_zero());
-        if empty {
-            return;
-        }
+        let Some(open) = self.question.as_ref().filter(|_| !empty) else { return };
+        let decided = match self.weighed(hypothesis, &open.pending.evidence.change, self.container_mass(open)) {
+            Ok(decided) => decided,
+            Err(reason) => {
+                // The question stays: the shopper takes the goods out, shows their label, or calls staff.
+                if let Some(open) = &mut self.question {
+                    open.unweighed = Some(reason);
+                }
+                self.changed = true;
+                outputs.push(CartOutput::Play(Sound::Trouble));
+                return;
+            }
+        };
         if let Some(OpenQuestion { mut pending, judgement, .. }) = self.question.take() {
             let rest = self.rest_beside(hypothesis, &mut pending.evidence);
-            self.book_as(&pending.evidence, &judgement, hypothesis, SettledBy::Shopper, now, outputs);
+            self.book_as(&pending.evidence, &judgement, &decided, SettledBy::Shopper, now, outputs);
             self.pending.extend(rest);
         }
     }
@@ -172,16 +189,17 @@ impl Cart {
         &mut self,
         evidence: &ChangeEvidence,
         judgement: &Judgement,
-        hypothesis: &Hypothesis,
+        decided: &Decided,
         settled_by: SettledBy,
         now: Stamp,
         outputs: &mut Vec<CartOutput>,
     ) {
         let change = evidence.change;
-        let (movement, sound) = match hypothesis {
+        let line = self.basket.next_line();
+        let (movement, sound) = match &decided.hypothesis {
             Hypothesis::Added { sku, quantity } => {
-                let line = self.basket.next_line();
-                (Movement::Added { line, sku: sku.clone(), quantity: *quantity }, Sound::Booked)
+                let (sku, quantity, weighed) = (sku.clone(), *quantity, decided.weighed.clone());
+                (Movement::Added { line, sku, quantity, weighed }, Sound::Booked)
             }
             Hypothesis::Removed { line, quantity } => {
                 (Movement::Removed { line: line.id, quantity: *quantity }, Sound::Removed)
@@ -189,7 +207,8 @@ impl Cart {
             Hypothesis::OwnThing => (Movement::OwnThing { mass: change.change }, Sound::Booked),
             Hypothesis::Unknown => return,
         };
-        let last_change = self.last_change_of(hypothesis);
+        self.forget_labels(decided);
+        let removed = self.last_removal(&decided.hypothesis);
         let entry = LedgerEntry {
             at: now,
             movement,
@@ -202,26 +221,28 @@ impl Cart {
             },
         };
         self.basket.append(entry.clone());
-        self.last_change = last_change.map(|last| (last, now.plus_millis(self.settings.last_change_ms)));
+        let last_change = match &decided.hypothesis {
+            Hypothesis::Added { .. } => self.line_view(line).map(LastChange::Added),
+            _ => removed,
+        };
+        // Choosing a container takes longer than reading.
+        let chooses = matches!(&last_change, Some(LastChange::Added(line)) if line.takes_container);
+        let shown_ms = self.settings.last_change_ms * if chooses { 2 } else { 1 };
+        self.last_change = last_change.map(|last| (last, now.plus_millis(shown_ms)));
         self.changed = true;
         outputs.push(CartOutput::Journal(JournalEntry::Booked(entry)));
         outputs.push(CartOutput::Play(sound));
     }
 
-    fn last_change_of(&self, hypothesis: &Hypothesis) -> Option<LastChange> {
+    /// What goes out, as the screen tells it.
+    fn last_removal(&self, hypothesis: &Hypothesis) -> Option<LastChange> {
         match hypothesis {
-            Hypothesis::Added { sku, quantity } => {
-                let priced = price_line(self.catalog.product(sku)?, *quantity).ok()?;
-                let id = self.basket.next_line();
-                let (unit_price, price) = (priced.unit_price, priced.price);
-                Some(LastChange::Added(LineView { id, sku: sku.clone(), quantity: *quantity, unit_price, price }))
-            }
             Hypothesis::Removed { line, quantity } => {
                 let priced = price_line(self.catalog.product(&line.sku)?, *quantity).ok()?;
                 Some(LastChange::Removed { sku: line.sku.clone(), quantity: *quantity, price: priced.price })
             }
             Hypothesis::OwnThing => Some(LastChange::OwnThing),
-            Hypothesis::Unknown => None,
+            Hypothesis::Added { .. } | Hypothesis::Unknown => None,
         }
     }
 }

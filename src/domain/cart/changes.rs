@@ -224,7 +224,8 @@ impl Cart {
     }
 
     pub(super) fn judge(&self, evidence: &ChangeEvidence) -> Judgement {
-        judge(&self.settings.fusion, &self.catalog, &self.basket, evidence)
+        let judgement = judge(&self.settings.fusion, &self.catalog, &self.basket, evidence);
+        self.with_price_weights(judgement, evidence)
     }
 
     /// When all that can be known of a change is known; when it may be booked; when it may be asked about.
@@ -319,8 +320,9 @@ impl Cart {
         let change = pending.evidence.change.change;
         let kind = if change.0 > 0.0 { QuestionKind::PutIn } else { QuestionKind::TakenOut };
         let options = options.iter().filter_map(|scored| self.option(&scored.hypothesis)).collect();
-        let question = Question { id: self.questions, kind, change, options };
-        self.question = Some(OpenQuestion { question, pending, judgement, browsing: false });
+        let question =
+            Question { id: self.questions, kind, change, options, offers_containers: false, container: None };
+        self.question = Some(OpenQuestion { question, pending, judgement, browsing: false, unweighed: None });
         if self.phase == Phase::Checkout {
             self.phase = Phase::Shopping;
         }
@@ -354,7 +356,8 @@ impl Cart {
             Hypothesis::OwnThing | Hypothesis::Unknown => return None,
         };
         let priced = price_line(self.catalog.product(sku)?, quantity).ok()?;
-        Some(QuestionOption { sku: sku.clone(), quantity, price: priced.price, line })
+        let (unit_price, price) = (priced.unit_price, Ok(priced.price));
+        Some(QuestionOption { sku: sku.clone(), quantity, unit_price, price, weighed: None, line })
     }
 
     fn book(
@@ -366,7 +369,10 @@ impl Cart {
         outputs: &mut Vec<CartOutput>,
     ) {
         let settled_by = if judgement.by_code { SettledBy::CodeAndWeight } else { SettledBy::SightAndWeight };
-        self.book_as(evidence, judgement, &scored.hypothesis, settled_by, now, outputs);
+        // The judgement holds only what can be priced; what could not be would be asked about by the reconciliation.
+        if let Ok(decided) = self.weighed(&scored.hypothesis, &evidence.change, Grams(0.0)) {
+            self.book_as(evidence, judgement, &decided, settled_by, now, outputs);
+        }
     }
 
     /// The load at rest less what the trip began with, its lines, and what is still open.

@@ -1,12 +1,14 @@
 //! The machine: its state, and which input goes where. No clock, no I/O: time is an argument, deeds are outputs.
 
 use super::{CameraFault, CartInput, CartOutput, JournalEntry, LastChange, Question, Sound};
-use crate::domain::basket::{Basket, Movement};
+use crate::domain::basket::{Basket, LedgerEntry, Movement};
 use crate::domain::catalog::Catalog;
 use crate::domain::checkout::{Checkout, TripKey};
 use crate::domain::fusion::{ChangeEvidence, CodeSighting, FusionSettings, Judgement, Sighting};
+use crate::domain::pricing::Quantity;
 use crate::domain::settle::{ScaleFault, SettledChange};
-use crate::domain::units::{Grams, Sku, Stamp};
+use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
+use crate::domain::weighing::{HowWeighed, Unweighed, WeighedBy, Weighing};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,8 +40,8 @@ pub struct CartSettings {
     pub unexplained: Grams,
     /// How long the last change stays large on the screen.
     pub last_change_ms: u64,
-    /// Whether goods are weighed for price by a scale that is not legal for trade.
-    pub demo_weighing: bool,
+    /// By whose weight goods sold by weight are priced.
+    pub weighing: Weighing,
 }
 
 impl Default for CartSettings {
@@ -56,7 +58,7 @@ impl Default for CartSettings {
             patience_ms: 12_000,
             unexplained: Grams(40.0),
             last_change_ms: 4000,
-            demo_weighing: true,
+            weighing: Weighing::Demonstration,
         }
     }
 }
@@ -100,6 +102,8 @@ pub(super) struct OpenQuestion {
     pub(super) pending: Pending,
     pub(super) judgement: Judgement,
     pub(super) browsing: bool,
+    /// Why the last answer could not be booked.
+    pub(super) unweighed: Option<Unweighed>,
 }
 
 /// Where the shopper is, apart from questions and payment.
@@ -199,7 +203,7 @@ impl Cart {
                     {
                         return Err(RestoreError::UnknownProduct { sku: sku.clone() });
                     }
-                    cart.basket.append(entry.clone());
+                    cart.basket.append(with_source(entry.clone()));
                 }
                 JournalEntry::CheckoutStarted(order) => {
                     cart.phase = Phase::Checkout;
@@ -287,7 +291,10 @@ impl Cart {
             }
             CartInput::ViewStilled => self.view_moving_since = None,
             CartInput::Sighted(sighting) => self.sighted(sighting, now, &mut outputs),
-            CartInput::CodeSeen(code) => self.code_seen(code),
+            CartInput::CodeSeen(code) => {
+                self.code_seen(code);
+                self.label_shown(&code, now, &mut outputs);
+            }
             CartInput::CameraFaulted(fault) => {
                 self.camera_fault = Some(fault);
                 self.view_moving_since = None;
@@ -361,4 +368,12 @@ impl Cart {
         self.checkout = Checkout::Idle;
         self.changed = true;
     }
+}
+
+/// An entry that says how its goods were weighed: a journal that names no source is of a scale that is not legal for trade.
+fn with_source(mut entry: LedgerEntry) -> LedgerEntry {
+    if let Movement::Added { quantity: Quantity::Weighed(_), weighed, .. } = &mut entry.movement {
+        weighed.get_or_insert(HowWeighed { by: WeighedBy::Demonstration, tare: WeighedGrams(0) });
+    }
+    entry
 }

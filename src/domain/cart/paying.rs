@@ -2,6 +2,7 @@
 
 use super::machine::{Cart, Phase};
 use super::{CartOutput, JournalEntry, Sound};
+use crate::domain::basket::Line;
 use crate::domain::checkout::{Checkout, OrderLine, StoreAnswer, TripOrder};
 use crate::domain::units::Stamp;
 
@@ -37,7 +38,7 @@ impl Cart {
             key,
             cart: self.settings.cart.clone(),
             catalog_version: self.catalog.version.clone(),
-            lines: lines.into_iter().map(|line| OrderLine { sku: line.sku, quantity: line.quantity }).collect(),
+            lines: lines.into_iter().map(order_line).collect(),
             shown_total: priced.total,
         };
         outputs.push(CartOutput::Journal(JournalEntry::CheckoutStarted(order.clone())));
@@ -90,4 +91,8 @@ impl Cart {
             outputs.push(CartOutput::AskTrip(order.key.clone()));
         }
     }
+}
+
+fn order_line(line: Line) -> OrderLine {
+    OrderLine { sku: line.sku, quantity: line.quantity, weighed_by: line.weighed.map(|weighed| weighed.by) }
 }

@@ -2,8 +2,11 @@
 
 use super::machine::{Cart, Phase};
 use super::{CartView, LineView, Notice, Page};
+use crate::domain::basket::LineId;
 use crate::domain::checkout::Checkout;
+use crate::domain::pricing::price_line;
 use crate::domain::units::{Money, Stamp};
+use crate::domain::weighing::Weighing;
 
 /// A load that has moved for this long is told to the shopper.
 const SETTLING_TOLD_AFTER_MS: u64 = 900;
@@ -14,16 +17,7 @@ impl Cart {
         let priced = self.basket.priced(&self.catalog);
         let lines = self.basket.lines();
         let (lines, total) = match priced {
-            Ok(priced) => {
-                let views = lines.iter().zip(priced.lines).map(|(line, priced)| LineView {
-                    id: line.id,
-                    sku: priced.sku,
-                    quantity: priced.quantity,
-                    unit_price: priced.unit_price,
-                    price: priced.price,
-                });
-                (views.collect(), priced.total)
-            }
+            Ok(priced) => (lines.iter().filter_map(|line| self.line_view(line.id)).collect(), priced.total),
             // Lines are only ever opened with a price and the catalogue stays for the trip: `restore` checks the rest.
             Err(error) => unreachable!("a booked line has no price: {error}"),
         };
@@ -38,6 +32,21 @@ impl Cart {
         }
     }
 
+    /// A line as the screen shows it.
+    pub(super) fn line_view(&self, id: LineId) -> Option<LineView> {
+        let line = self.basket.line(id)?;
+        let priced = price_line(self.catalog.product(&line.sku)?, line.quantity).ok()?;
+        Some(LineView {
+            id,
+            sku: line.sku,
+            quantity: line.quantity,
+            unit_price: priced.unit_price,
+            price: priced.price,
+            weighed: line.weighed,
+            takes_container: self.takes_container(id),
+        })
+    }
+
     fn page(&self) -> Page {
         match &self.checkout {
             Checkout::Pending { .. } | Checkout::Unknown { .. } => return Page::Paying,
@@ -46,8 +55,8 @@ impl Cart {
             Checkout::Idle | Checkout::Refused { .. } => {}
         }
         match (&self.question, self.phase) {
-            (Some(open), _) if open.browsing => Page::Browse(open.question.clone()),
-            (Some(open), _) => Page::Ask(open.question.clone()),
+            (Some(open), _) if open.browsing => Page::Browse(self.shown_question(open)),
+            (Some(open), _) => Page::Ask(self.shown_question(open)),
             (None, Phase::Welcome) => Page::Welcome,
             (None, Phase::Shopping) => Page::Shopping,
             (None, Phase::Checkout) => Page::Checkout,
@@ -71,8 +80,11 @@ impl Cart {
         if self.disturbed_since.is_some_and(|since| now.millis_since(since) >= SETTLING_TOLD_AFTER_MS) {
             notices.push(Notice::Settling);
         }
-        if self.settings.demo_weighing {
-            notices.push(Notice::DemoWeighing);
+        notices.extend(self.told_unweighed().map(Notice::Unweighed));
+        match self.settings.weighing {
+            Weighing::Certified(_) => {}
+            Weighing::Demonstration => notices.push(Notice::DemoWeighing),
+            Weighing::LabelsOnly => notices.push(Notice::LabelsOnly),
         }
         notices
     }

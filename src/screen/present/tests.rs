@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::basket::LineId;
 use crate::domain::cart::QuestionOption;
-use crate::domain::catalog::{Names, Price, UnitWeight};
+use crate::domain::catalog::{Container, Names, Price, UnitWeight};
 use crate::domain::units::{Currency, Grams, Stamp, WeighedGrams};
 
 fn product(sku: &str, de: &str, en: &str, price: Price, vat_permille: u16, group: &str) -> (Sku, Product) {
@@ -33,12 +33,15 @@ fn catalog() -> Catalog {
             product("zwieback", "Zwieback", "Rusk", each(107), 70, "bakery"),
         ]
         .into(),
+        containers: vec![Container { names: Names { de: "Tüte".into(), en: "Bag".into() }, mass: Grams(8.0) }],
     }
 }
 
 fn line(id: u32, sku: &str, quantity: Quantity, unit: i64, price: i64) -> LineView {
     let (unit_price, price) = (Money::eur_cents(unit), Money::eur_cents(price));
-    LineView { id: LineId(id), sku: Sku::new(sku), quantity, unit_price, price }
+    let how = HowWeighed { by: WeighedBy::Demonstration, tare: WeighedGrams(0) };
+    let weighed = matches!(quantity, Quantity::Weighed(_)).then_some(how);
+    LineView { id: LineId(id), sku: Sku::new(sku), quantity, unit_price, price, weighed, takes_container: false }
 }
 
 fn view(page: Page) -> CartView {
@@ -54,11 +57,13 @@ fn question(kind: QuestionKind, change: f64) -> Question {
     let option = |sku: &str, pieces, cents| QuestionOption {
         sku: Sku::new(sku),
         quantity: Quantity::Pieces(pieces),
-        price: Money::eur_cents(cents),
+        unit_price: Money::eur_cents(119),
+        price: Ok(Money::eur_cents(cents)),
+        weighed: None,
         line: None,
     };
     let options = vec![option("soap", 1, 119), option("soap", 2, 238), option("apple", 3, 50), option("apple", 4, 60)];
-    Question { id: 9, kind, change: Grams(change), options }
+    Question { id: 9, kind, change: Grams(change), options, offers_containers: false, container: None }
 }
 
 fn plain(text: &str) -> String {
@@ -173,15 +178,80 @@ fn each_notice_is_a_banner_or_has_its_own_place() {
         (StoreSilent, Some(false)),
         (Settling, None),
         (DemoWeighing, None),
+        (LabelsOnly, None),
+        (Unweighed(crate::domain::weighing::Unweighed::NotForTrade), Some(true)),
+        (Unweighed(crate::domain::weighing::Unweighed::BelowMin(WeighedGrams(200))), Some(true)),
     ] {
         let german = shown(&CartView { notices: vec![notice], ..view(Page::Shopping) }, Language::De);
         let english = shown(&CartView { notices: vec![notice], ..view(Page::Shopping) }, Language::En);
         assert_eq!(german.notices.first().map(|banner| banner.trouble), trouble, "{notice:?}");
         assert_eq!(german.paused, matches!(notice, ScaleFault(_)));
         assert_eq!(german.settling, notice == Settling);
-        assert_eq!(german.footnote.is_some(), notice == DemoWeighing);
+        assert_eq!(german.footnote.is_some(), matches!(notice, DemoWeighing | LabelsOnly));
         assert_eq!(german.staff_called, notice == StaffCalled);
         assert!(trouble.is_none() || german.notices != english.notices, "{notice:?} is not translated");
+    }
+}
+
+/// The question with one option sold by weight, of which `tare` grams were taken off.
+fn weighed_question(price: Result<Money, Unweighed>, tare: u32) -> Question {
+    let how = HowWeighed { by: WeighedBy::Demonstration, tare: WeighedGrams(tare) };
+    let option = QuestionOption {
+        sku: Sku::new("apple"),
+        quantity: Quantity::Weighed(WeighedGrams(356)),
+        unit_price: Money::eur_cents(299),
+        price,
+        weighed: Some(how),
+        line: None,
+    };
+    Question {
+        options: vec![option],
+        offers_containers: true,
+        container: Some(0),
+        ..question(QuestionKind::PutIn, 364.0)
+    }
+}
+
+#[test]
+fn what_is_weighed_shows_net_tare_unit_price_and_price_together_and_why_it_has_none() {
+    for (price, tare, language, expected) in [
+        (Ok(Money::eur_cents(106)), 8, Language::De, "0,356 kg netto · Tara 8 g|2,99 € / kg|1,06 €"),
+        (Ok(Money::eur_cents(106)), 0, Language::En, "0.356 kg|€2.99 / kg|€1.06"),
+        (Err(Unweighed::Moving), 0, Language::De, "0,356 kg|2,99 € / kg|wird gewogen …"),
+        (Err(Unweighed::NotForTrade), 0, Language::En, "0.356 kg|€2.99 / kg|needs a label"),
+    ] {
+        let demonstration = vec![Notice::DemoWeighing];
+        let view = CartView { notices: demonstration, ..view(Page::Ask(weighed_question(price, tare))) };
+        let PageView::Ask(card) = shown(&view, language).page else { panic!("another page") };
+        let option = &card.options[0];
+        assert_eq!(plain(&[&*option.quantity, &*option.unit_price, &*option.price].join("|")), expected);
+        let chips: Vec<String> = card.containers.iter().map(|text| plain(text)).collect();
+        let wanted =
+            if language == Language::De { ["Ohne Behälter", "Tüte 8 g"] } else { ["No container", "Bag 8 g"] };
+        assert_eq!((chips, card.container), (wanted.map(str::to_owned).to_vec(), 1));
+        assert!(card.hint.contains("Vorführung") || card.hint.contains("Demonstration"), "{}", card.hint);
+    }
+}
+
+#[test]
+fn the_receipt_names_a_demonstration_only_where_something_was_weighed_so() {
+    for (by, named) in [
+        (Some(WeighedBy::Demonstration), true),
+        (Some(WeighedBy::Label), false),
+        (Some(WeighedBy::CertifiedScale("SW-17".into())), false),
+    ] {
+        let apples = Quantity::Weighed(WeighedGrams(356));
+        let mut basket = price_basket(&catalog(), [(&Sku::new("apple"), apples)]).expect("prices");
+        basket.lines[0].weighed_by = by.clone();
+        let receipt = Receipt {
+            number: 17,
+            key: crate::domain::checkout::TripKey("k".into()),
+            booked_at: String::new(),
+            basket,
+            url: String::new(),
+        };
+        let view = CartView { notices: vec![Notice::DemoWeighing], ..view(Page::Receipt(receipt)) };
+        assert_eq!(shown(&view, Language::De).footnote.is_some(), named, "{by:?}");
     }
 }
 
