@@ -5,7 +5,8 @@
 
 use dashcart::domain::basket::LineId;
 use dashcart::domain::cart::{
-    CameraFault, Cart, CartInput, CartOutput, CartSettings, JournalEntry, Notice, Page, Press,
+    CameraFault, Cart, CartInput, CartOutput, CartSettings, JournalEntry, Notice, Page, Press, QuestionKind,
+    QuestionOption,
 };
 use dashcart::domain::catalog::{Catalog, Container, Names, Price, Product, UnitWeight};
 use dashcart::domain::checkout::{Receipt, StoreAnswer};
@@ -180,6 +181,7 @@ impl Script {
             "late-choose" => CartInput::Pressed(Press::Choose { question: number(0) as u32, option: 0 }),
             "else" => CartInput::Pressed(Press::SomethingElse { question: self.question() }),
             "pick" => CartInput::Pressed(Press::Pick { question: self.question(), sku: Sku::new(rest[0]) }),
+            "several" => CartInput::Pressed(Press::Several { question: self.question() }),
             "mine" => CartInput::Pressed(Press::NotMine { question: self.question() }),
             "checkout" => CartInput::Pressed(Press::ToCheckout),
             "back" => CartInput::Pressed(Press::Back),
@@ -238,8 +240,16 @@ impl Script {
                 .join(", "),
             "page" => match view.page {
                 Page::Ask(question) => {
-                    let options = question.options.iter().map(|option| option.sku.to_string()).collect::<Vec<_>>();
-                    format!("ask {}", options.join(" ")).trim_end().to_owned()
+                    let many = matches!(question.kind, QuestionKind::HowMany(_));
+                    let name = |option: &QuestionOption| match many {
+                        true => option.quantity.to_string(),
+                        false => option.sku.to_string(),
+                    };
+                    let options = question.options.iter().map(name).collect::<Vec<_>>().join(" ");
+                    match question.kind {
+                        QuestionKind::TakeOneOut => "take one out".into(),
+                        _ => format!("ask {options}").trim_end().to_owned(),
+                    }
                 }
                 Page::Welcome => "welcome".into(),
                 Page::Shopping => "shopping".into(),

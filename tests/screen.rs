@@ -341,6 +341,7 @@ fn a_touch_becomes_the_press_that_its_button_stands_for() {
             (Page::Ask(put_in()), "option-0", choose(0)),
             (Page::Ask(put_in()), "option-1", choose(1)),
             (Page::Ask(put_in()), "option-2", choose(2)),
+            (Page::Ask(put_in()), "several", Press::Several { question: 41 }),
             (Page::Ask(put_in()), "something-else", Press::SomethingElse { question: 41 }),
             (Page::Ask(taken_out()), "not-mine", Press::NotMine { question: 42 }),
             (Page::Ask(put_in_weighed(None)), "container-0", Press::Container { question: 41, container: None }),

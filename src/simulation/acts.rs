@@ -375,8 +375,14 @@ impl Trip<'_> {
             return;
         }
         let out = kind == QuestionKind::TakenOut;
+        if let QuestionKind::HowMany(sku) = &kind {
+            let pieces = self.open.iter().find(|deed| deed.sku == *sku && !deed.is_out()).map_or(1, |deed| deed.pieces);
+            let option = options.iter().position(|option| option.quantity == Quantity::Pieces(pieces)).unwrap_or(0);
+            self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally);
+            return;
+        }
         // What was done and fits the change best by its weight. Of several things that came in together the packs are named
-        // first: what is left is then the weight of the loose ones.
+        // first.
         let fits = || self.open.iter().filter(|deed| deed.is_out() == out && deed.contact <= self.now);
         let off = |deed: &&Deed| (deed.grams - change.0).abs();
         let together = fits().map(|deed| deed.grams).sum::<f64>();
@@ -401,6 +407,11 @@ impl Trip<'_> {
                 _ => {}
             }
         }
+        // Loose goods can only be weighed by themselves.
+        if merged && !out && fits().any(|deed| deed.weighed) {
+            self.take_apart(id, tally);
+            return;
+        }
         // Who put two in does not press the picture that says one.
         let counted = |option: usize| match (&deed, options[option].quantity) {
             (Some(deed), Quantity::Pieces(pieces)) => deed.is_out() || pieces == deed.pieces,
@@ -418,6 +429,25 @@ impl Trip<'_> {
                 }
             }
             (None, None) => self.give(CartInput::Pressed(Press::NotMine { question: id }), tally),
+        }
+    }
+
+    /// Says that it was several things, takes the one that was put in last out again as bidden, and puts it back in.
+    fn take_apart(&mut self, question: u32, tally: &mut Tally) {
+        self.give(CartInput::Pressed(Press::Several { question }), tally);
+        let last = self.open.iter().rposition(|deed| !deed.is_out() && deed.contact <= self.now);
+        let Some(deed) = last.map(|place| self.open.remove(place)) else { return };
+        for _ in 0..deed.pieces {
+            let lying = self.world.contents().into_iter().rev().find(|item| item.sku.as_ref() == Some(&deed.sku));
+            let Some(done) = lying.and_then(|item| self.world.take(self.now, item.id)) else { break };
+            self.watching.act(&self.simulation.eyes, Way::Out, &deed.sku, self.now, done.changes);
+            self.watching.spoil();
+            self.hand_over(tally);
+        }
+        self.settle_up(tally);
+        // A split of photos gave this product before, so it gives it again.
+        if self.put(&deed.sku, deed.pieces, tally).is_ok() && self.shopper != Shopper::Dishonest {
+            tally.items -= deed.items();
         }
     }
 
