@@ -129,7 +129,7 @@ impl Script {
                 let (began, ended) = (now.minus_millis(800), now);
                 CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area: 0.1 })
             }
-            "code" => CartInput::CodeSeen(CodeSighting { at: now, gtin: rest[0].parse().expect("a GTIN") }),
+            "code" => CartInput::CodeSeen(CodeSighting::plain(now, rest[0].parse().expect("a GTIN"))),
             "covered" => CartInput::CameraFaulted(CameraFault::Covered),
             "uncovered" => CartInput::CameraRecovered,
             "frozen" => CartInput::ScaleFaulted(ScaleFault::Frozen),

@@ -102,7 +102,7 @@ impl Told {
             Told::Stilled(at) => (moment(contact, *at), CartInput::ViewStilled),
             Told::Code(at, gtin) => {
                 let at = moment(contact, *at);
-                (at, CartInput::CodeSeen(CodeSighting { at, gtin: *gtin }))
+                (at, CartInput::CodeSeen(CodeSighting::plain(at, *gtin)))
             }
             Told::Seen { at, began, ended, area, appeared, vanished } => {
                 let sighting = Sighting {
