@@ -183,7 +183,7 @@ pub fn enrol(options: &EnrolOptions, embedder: &mut dyn Embedder) -> Result<Enro
     for Confusion { sku, with, similarity, mistaken } in &confusions {
         let mistaken = mistaken.filter(|share| *share > 0.0);
         if *similarity >= CONFUSING || mistaken.is_some() {
-            let of_photos = mistaken.map(|share| format!(", {:.0} % of its photos look more so", share * 100.0));
+            let of_photos = mistaken.map(|share| format!(", {:.0} % of its photos look more like that", share * 100.0));
             let of_photos = of_photos.unwrap_or_default();
             warnings.push(format!(
                 "{sku} looks like {with} (similarity {similarity:.2}{of_photos}): the cart will tend to ask"

@@ -137,7 +137,8 @@ fn where_there_is_no_code_nothing_is_read() {
 fn bars_and_noise_without_meaning_are_no_code() {
     let mut chance = 3;
     for round in 0..60 {
-        let bars: Vec<u8> = (0..120).map(|_| if symbols::next(&mut chance) % 2 == 0 { 30 } else { 220 }).collect();
+        let bars: Vec<u8> =
+            (0..120).map(|_| if symbols::next(&mut chance).is_multiple_of(2) { 30 } else { 220 }).collect();
         let grey = |x: usize| if round % 2 == 0 { bars[x / 4] } else { symbols::next(&mut chance) as u8 };
         let row: Vec<u8> = (0..480).map(grey).flat_map(|grey| [grey; 3]).collect();
         let frame = Frame { at: Stamp(0), width: 480, height: 100, rgb: row.repeat(100) };

@@ -60,7 +60,7 @@ pub fn run_enrol(args: &EnrolArgs) -> Result<(), Failure> {
         return Ok(());
     }
     for warning in &report.warnings {
-        println!("take again: {warning}");
+        println!("warning: {warning}");
     }
     for confusion in &report.confusions {
         let mistaken = confusion.mistaken.map(|share| format!(", {:.0} % of photos mistaken", share * 100.0));

@@ -140,7 +140,7 @@ pub fn expanded(gtin_14: &str, further: &[Option<u8>]) -> Symbol {
     let finders = finders(count.div_ceil(2));
     let check = data.iter().enumerate().flat_map(|(place, character)| {
         // The check character stands first, to the left of the first finder.
-        let (finder, is_right) = ((place + 1) / 2, (place + 1) % 2);
+        let (finder, is_right) = (place.div_ceil(2), (place + 1) % 2);
         let row = 4 * finders[finder] + 2 * (finder % 2) + is_right - 1;
         character.iter().enumerate().map(move |(element, width)| width * power_of_3(8 * row + element))
     });

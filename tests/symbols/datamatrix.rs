@@ -87,11 +87,11 @@ fn product(a: u8, b: u8) -> u8 {
 
 fn error_correction(data: &[u8], checks: usize) -> Vec<u8> {
     // The generator has the roots 2, 4, 8 and so on; its highest coefficient, 1, stands first.
-    let (mut generator, mut root) = (vec![1u8], 1);
-    for _ in 0..checks {
+    let (mut generator, mut root) = (vec![0u8; checks + 1], 1);
+    generator[0] = 1;
+    for degree in 1..=checks {
         root = product(root, 2);
-        generator.push(0);
-        for place in (1..generator.len()).rev() {
+        for place in (1..=degree).rev() {
             generator[place] ^= product(generator[place - 1], root);
         }
     }
