@@ -6,7 +6,7 @@
 
 use clap::{Parser, Subcommand};
 use dashcart::adapters::engine;
-use dashcart::adapters::webcam_pixels::{YuvRange, YuyvLayout, yuyv_to_rgb};
+use dashcart::adapters::yuyv::{YuvRange, YuyvLayout, yuyv_to_rgb};
 use dashcart::domain::units::{Sku, Stamp};
 use dashcart::emulator::Shelf;
 use dashcart::emulator::camera::{Camera, HEIGHT, Setting, WIDTH};

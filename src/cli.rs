@@ -337,7 +337,10 @@ pub struct EvalArgs {
 #[command(after_help = "Examples:
   dashcart enrol --dataset ../shared/data/grocery-store-dataset --split train --gallery models/gallery-grocery.bin
   dashcart enrol --photos renders/ --gallery models/gallery-shelf.bin       one folder for each SKU
-  dashcart enrol --sku oat-drink --photos oat-drink/                        adds to an existing gallery")]
+  dashcart enrol --sku oat-drink --photos oat-drink/                        adds to an existing gallery
+  dashcart enrol --sku oat-drink --camera                                   the same, with photos taken now
+
+A running store serves the changed gallery at once; a running cart takes it within half a minute, between trips.")]
 pub struct EnrolArgs {
     /// What is enrolled.
     #[command(flatten)]

@@ -22,7 +22,7 @@ fn no_code_or_produce_number_names_two_products() {
     let mut named = BTreeMap::new();
     for product in grocery().products.values() {
         let codes = product.gtin.map(|gtin| format!("GTIN {gtin}"));
-        for code in codes.into_iter().chain(product.plu.map(|plu| format!("PLU {}", plu.0))) {
+        for code in codes.into_iter().chain(product.plu.map(|plu| format!("PLU {plu}"))) {
             if let Some(other) = named.insert(code.clone(), product.sku.clone()) {
                 panic!("{code} names {other} and {}", product.sku);
             }

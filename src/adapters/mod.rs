@@ -18,3 +18,4 @@ pub mod tflite_file;
 #[cfg(feature = "webcam")]
 pub mod v4l_camera;
 pub mod webcam_pixels;
+pub mod yuyv;

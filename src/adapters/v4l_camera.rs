@@ -3,7 +3,8 @@
 //! Only this file knows the crate `v4l`. It decodes ([`super::webcam_pixels`]) and stamps; it recognises nothing. A camera
 //! that goes away is an error, after which `next_frame` looks for it again, at most once a second.
 
-use super::webcam_pixels::{YuvRange, YuyvLayout, mjpeg_to_rgb, yuyv_to_rgb};
+use super::webcam_pixels::mjpeg_to_rgb;
+use super::yuyv::{YuvRange, YuyvLayout, yuyv_to_rgb};
 use crate::domain::units::Stamp;
 use crate::ports::{CameraError, Frame, FrameSource};
 use std::io::{Error, ErrorKind};

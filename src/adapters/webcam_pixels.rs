@@ -1,4 +1,4 @@
-//! Turns what a webcam sends into 8-bit RGB: YUYV by the matrices of ITU-R BT.601, Motion JPEG by a JPEG decoder.
+//! Turns what a webcam sends as Motion JPEG into 8-bit RGB by a JPEG decoder; YUYV is in [`super::yuyv`].
 //!
 //! Pure bytes to bytes, so that it is tested without a camera. No device is opened here.
 
@@ -27,87 +27,6 @@ pub enum PixelError {
         /// What the decoder said.
         reason: String,
     },
-}
-
-/// How far the numbers of a YUV picture reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum YuvRange {
-    /// Brightness 16 to 235, colour 16 to 240: what a camera means when it says nothing.
-    Limited,
-    /// 0 to 255.
-    Full,
-}
-
-/// How a YUYV picture lies in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct YuyvLayout {
-    /// Columns, an even number.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Bytes from one row to the next.
-    pub stride: usize,
-    /// How far the numbers reach.
-    pub range: YuvRange,
-}
-
-/// BT.601 in 16.16 fixed point: what a step of brightness and of each colour difference adds.
-struct Matrix {
-    black: i32,
-    brightness: i32,
-    red_from_v: i32,
-    green_from_u: i32,
-    green_from_v: i32,
-    blue_from_u: i32,
-}
-
-const LIMITED: Matrix = Matrix {
-    black: 16,
-    brightness: 76_309,
-    red_from_v: 104_597,
-    green_from_u: -25_675,
-    green_from_v: -53_279,
-    blue_from_u: 132_201,
-};
-const FULL: Matrix = Matrix {
-    black: 0,
-    brightness: 65_536,
-    red_from_v: 91_881,
-    green_from_u: -22_554,
-    green_from_v: -46_802,
-    blue_from_u: 116_130,
-};
-
-/// Writes a YUYV picture as RGB into `rgb`, whose buffer is reused.
-///
-/// # Errors
-/// [`PixelError::Short`] when `bytes` ends before the last pixel.
-pub fn yuyv_to_rgb(layout: YuyvLayout, bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(), PixelError> {
-    let row_bytes = layout.width * 2;
-    let wanted = (layout.height.saturating_sub(1)) * layout.stride + row_bytes;
-    if bytes.len() < wanted || layout.stride < row_bytes {
-        return Err(PixelError::Short { bytes: bytes.len(), wanted });
-    }
-    let matrix = match layout.range {
-        YuvRange::Limited => &LIMITED,
-        YuvRange::Full => &FULL,
-    };
-    rgb.resize(layout.width * layout.height * 3, 0);
-    for (row, target) in bytes.chunks(layout.stride).zip(rgb.chunks_exact_mut(layout.width * 3)) {
-        for (pair, target) in row[..row_bytes].chunks_exact(4).zip(target.chunks_exact_mut(6)) {
-            let (u, v) = (i32::from(pair[1]) - 128, i32::from(pair[3]) - 128);
-            let red = matrix.red_from_v * v;
-            let green = matrix.green_from_u * u + matrix.green_from_v * v;
-            let blue = matrix.blue_from_u * u;
-            for (y, target) in [pair[0], pair[2]].into_iter().zip(target.chunks_exact_mut(3)) {
-                let grey = matrix.brightness * (i32::from(y) - matrix.black) + 32_768;
-                for (channel, difference) in target.iter_mut().zip([red, green, blue]) {
-                    *channel = ((grey + difference) >> 16).clamp(0, 255) as u8;
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Writes a Motion JPEG picture as RGB into `rgb` and returns its width and height. `scratch` is a buffer to be reused.
@@ -237,73 +156,6 @@ fn append_standard_huffman_tables(jpeg: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use image::codecs::jpeg::JpegEncoder;
-
-    fn convert(range: YuvRange, [y, u, v]: [u8; 3]) -> [u8; 3] {
-        let mut rgb = Vec::new();
-        let layout = YuyvLayout { width: 2, height: 1, stride: 4, range };
-        yuyv_to_rgb(layout, &[y, u, y, v], &mut rgb).expect("converts");
-        assert_eq!(rgb[..3], rgb[3..], "both pixels of a pair share their colour");
-        [rgb[0], rgb[1], rgb[2]]
-    }
-
-    #[test]
-    fn known_colours_of_bt_601_come_out_right() {
-        for (range, yuv, rgb) in [
-            (YuvRange::Limited, [16, 128, 128], [0, 0, 0]),
-            (YuvRange::Limited, [235, 128, 128], [255, 255, 255]),
-            (YuvRange::Limited, [126, 128, 128], [128, 128, 128]),
-            (YuvRange::Limited, [81, 90, 240], [254, 0, 0]),
-            (YuvRange::Limited, [145, 54, 34], [0, 255, 1]),
-            (YuvRange::Limited, [41, 240, 110], [0, 0, 255]),
-            (YuvRange::Limited, [0, 128, 128], [0, 0, 0]),
-            (YuvRange::Limited, [255, 128, 128], [255, 255, 255]),
-            (YuvRange::Full, [0, 128, 128], [0, 0, 0]),
-            (YuvRange::Full, [255, 128, 128], [255, 255, 255]),
-            (YuvRange::Full, [76, 85, 255], [254, 0, 0]),
-            (YuvRange::Full, [29, 255, 107], [0, 0, 254]),
-        ] {
-            let found = convert(range, yuv);
-            let near = found.iter().zip(rgb).all(|(found, wanted): (&u8, u8)| found.abs_diff(wanted) <= 1);
-            assert!(near, "{range:?} {yuv:?}: {found:?} instead of {rgb:?}");
-        }
-    }
-
-    #[test]
-    fn fixed_point_is_within_one_step_of_the_formula_of_bt_601_everywhere() {
-        let (red_share, blue_share) = (0.299, 0.114);
-        for range in [YuvRange::Limited, YuvRange::Full] {
-            let (black, bright, colour) = match range {
-                YuvRange::Limited => (16.0, 219.0, 224.0),
-                YuvRange::Full => (0.0, 255.0, 255.0),
-            };
-            let steps = (0..=255u8).step_by(5);
-            for (y, u, v) in steps.clone().flat_map(|y| {
-                let steps = steps.clone();
-                steps.clone().flat_map(move |u| steps.clone().map(move |v| (y, u, v)))
-            }) {
-                let grey = (f64::from(y) - black) / bright;
-                let (blue_difference, red_difference) =
-                    ((f64::from(u) - 128.0) / colour, (f64::from(v) - 128.0) / colour);
-                let red = grey + 2.0 * (1.0 - red_share) * red_difference;
-                let blue = grey + 2.0 * (1.0 - blue_share) * blue_difference;
-                let green = (grey - red_share * red - blue_share * blue) / (1.0 - red_share - blue_share);
-                let wanted = [red, green, blue].map(|part| (part * 255.0).clamp(0.0, 255.0));
-                for (found, wanted) in convert(range, [y, u, v]).into_iter().zip(wanted) {
-                    assert!((f64::from(found) - wanted).abs() <= 1.0, "{range:?} {y} {u} {v}: {found} for {wanted}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn padding_at_the_end_of_a_row_is_skipped() {
-        let layout = YuyvLayout { width: 2, height: 2, stride: 6, range: YuvRange::Full };
-        let bytes = [10, 128, 20, 128, 99, 99, 30, 128, 40, 128];
-        let mut rgb = Vec::new();
-        yuyv_to_rgb(layout, &bytes, &mut rgb).expect("converts");
-        assert_eq!(rgb, [10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40]);
-        assert_eq!(yuyv_to_rgb(layout, &bytes[..9], &mut rgb), Err(PixelError::Short { bytes: 9, wanted: 10 }));
-    }
 
     /// A JPEG of noise, which uses most codes of the tables.
     fn noisy_jpeg(colors: image::ExtendedColorType, channels: usize) -> Vec<u8> {

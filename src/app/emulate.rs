@@ -17,6 +17,7 @@ use crate::emulator::world::{Put, ScaleState, World};
 use crate::ports::{FrameSource, Journal};
 use crate::runtime::Clock;
 use crate::runtime::cart::Audience;
+use crate::runtime::galleries::NewGalleries;
 use crate::runtime::recorder::Recorder;
 use crate::store::{BookKeeping, RunningStore, StoreConfig, serve};
 use crate::vision::{Gallery, Sight};
@@ -53,6 +54,7 @@ struct Books {
 
 struct Prepared {
     sight: Sight,
+    new_galleries: NewGalleries,
     journal: Box<dyn Journal>,
     cart: crate::domain::cart::Cart,
     recorder: Option<Recorder>,
@@ -157,6 +159,7 @@ impl Stage {
             Some(gallery) => gallery,
             None => setup::gallery_file(&own_gallery)?,
         };
+        let new_galleries = setup::new_galleries(cache, client.clone(), model_id, gallery.dimension());
         let sight = setup::sight(embedder, gallery, Vec::new())?;
         let settings = CartSettings { nonce: setup::nonce()?, ..CartSettings::default() };
         let (journal, cart, restored) = setup::cart(data, settings.clone(), catalog.clone(), clock.now())?;
@@ -174,7 +177,7 @@ impl Stage {
             screen_size: args.screen.size,
             world: Arc::new(Mutex::new(world)),
             books,
-            cart: Some(Prepared { sight, journal, cart, recorder, camera, seed: args.seed }),
+            cart: Some(Prepared { sight, new_galleries, journal, cart, recorder, camera, seed: args.seed }),
             last_contact: None,
         })
     }
@@ -194,6 +197,7 @@ impl Stage {
             camera,
             scale,
             sight: prepared.sight,
+            new_galleries: Some(prepared.new_galleries),
             store: self.client.clone(),
             journal: prepared.journal,
             cart: prepared.cart,

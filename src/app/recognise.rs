@@ -60,10 +60,12 @@ pub fn run_enrol(args: &EnrolArgs) -> Result<(), Failure> {
         return Ok(());
     }
     for warning in &report.warnings {
-        println!("take again: {warning}");
+        println!("warning: {warning}");
     }
     for confusion in &report.confusions {
-        println!("looks alike: {} and {} ({:.2})", confusion.sku, confusion.with, confusion.similarity);
+        let mistaken = confusion.mistaken.map(|share| format!(", {:.0} % of photos mistaken", share * 100.0));
+        let (similarity, mistaken) = (confusion.similarity, mistaken.unwrap_or_default());
+        println!("looks alike: {} and {} (similarity {similarity:.2}{mistaken})", confusion.sku, confusion.with);
     }
     println!(
         "{} holds {} products, {} entries of {} photos",

@@ -65,6 +65,11 @@ mod real {
                 ));
             }
         };
+        let new_galleries = args
+            .recogniser
+            .gallery
+            .is_none()
+            .then(|| setup::new_galleries(cache.clone(), client.clone(), model_id, gallery.dimension()));
         let sight = setup::sight(embedder, gallery, config.in_store_codes.clone())?;
         let now = |clock: Clock| move || clock.now();
         let device = args.camera.as_deref().unwrap_or(&config.camera);
@@ -89,6 +94,7 @@ mod real {
             camera: Box::new(camera),
             scale: Box::new(scale),
             sight,
+            new_galleries,
             store: client.clone(),
             journal,
             cart,

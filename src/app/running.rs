@@ -1,4 +1,4 @@
-//! A running cart: its four threads and the channels between them, started and stopped in one place.
+//! A running cart: its threads and the channels between them, started and stopped in one place.
 
 #![cfg_attr(
     not(all(feature = "emulator", feature = "store", feature = "screen-desktop")),
@@ -10,8 +10,9 @@ use crate::domain::settle::SettleSettings;
 use crate::domain::units::Grams;
 use crate::ports::{Frame, FrameSource, Journal, JournalError, Store, WeightSource};
 use crate::runtime::cart::{Audience, CartLoop};
+use crate::runtime::galleries::{NewGalleries, NextGallery};
 use crate::runtime::recorder::Recorder;
-use crate::runtime::{Clock, Stop, camera, checkout, scale};
+use crate::runtime::{Clock, Stop, camera, checkout, galleries, scale};
 use crate::vision::Sight;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,8 @@ pub struct CartParts {
     pub scale: Box<dyn WeightSource>,
     /// The recogniser.
     pub sight: Sight,
+    /// New galleries of the store; none where the gallery was named by hand.
+    pub new_galleries: Option<NewGalleries>,
     /// The store.
     pub store: Arc<dyn Store>,
     /// The journal.
@@ -70,11 +73,12 @@ impl RunningCart {
         let (requests, to_store) = sync_channel(WAITING_REQUESTS);
         let picture = Arc::new(Mutex::new(Frame::default()));
         let load = Arc::new(Mutex::new(None));
+        let next_gallery = NextGallery::default();
         let thread = |name: &str| Builder::new().name(name.to_owned());
         let camera = {
             let (inputs, clock, stop, picture) = (inputs.clone(), parts.clock.clone(), stop.clone(), picture.clone());
-            let (source, sight) = (parts.camera, parts.sight);
-            thread("camera").spawn(move || camera::run(source, sight, clock, stop, Some(picture), inputs))?
+            let (source, sight, next) = (parts.camera, parts.sight, next_gallery.clone());
+            thread("camera").spawn(move || camera::run(source, sight, clock, stop, next, Some(picture), inputs))?
         };
         let scale = {
             let (inputs, clock, stop, load) = (inputs.clone(), parts.clock.clone(), stop.clone(), load.clone());
@@ -86,10 +90,15 @@ impl RunningCart {
             // It ends by itself when the cart hangs up; waiting for it would wait for the network.
             thread("checkout").spawn(move || checkout::run(store, to_store, inputs))?;
         }
+        if let Some(new_galleries) = parts.new_galleries {
+            let (next, clock, stop) = (next_gallery.clone(), parts.clock.clone(), stop.clone());
+            // It ends by itself when told to; waiting for it would wait for the network.
+            thread("galleries").spawn(move || galleries::run(new_galleries, &next, &clock, &stop))?;
+        }
         let cart = {
             let (clock, stop) = (parts.clock, stop.clone());
             let (cart, journal, recorder, audience) = (parts.cart, parts.journal, parts.recorder, parts.audience);
-            let cart = CartLoop { cart, journal, recorder, requests, audience };
+            let cart = CartLoop { cart, journal, recorder, requests, audience, next_gallery };
             thread("cart").spawn(move || cart.run(&waiting, &clock, &stop))?
         };
         Ok(RunningCart { inputs, picture, load, stop, sensors: vec![camera, scale], cart })

@@ -1,7 +1,7 @@
 //! The pieces that every running cart needs: recogniser, store, catalogue, journal.
 
 use super::Failure;
-use crate::adapters::catalog_cache::CatalogCache;
+use crate::adapters::catalog_cache::{CachedGallery, CatalogCache};
 use crate::adapters::engine;
 use crate::adapters::http_store::HttpStore;
 use crate::adapters::sqlite_journal::SqliteJournal;
@@ -10,6 +10,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::gs1::InStoreRule;
 use crate::domain::units::Stamp;
 use crate::ports::{Embedder, Journal, ModelId, Store};
+use crate::runtime::galleries::NewGalleries;
 use crate::runtime::recorder::Recorder;
 use crate::vision::{Gallery, Sight, SightSettings};
 use std::path::Path;
@@ -85,6 +86,37 @@ pub fn store_gallery(cache: &CatalogCache, store: &dyn Store) -> Result<Option<G
             Ok(None)
         }
     }
+}
+
+/// Asks the store for a gallery other than the cached one, keeps what fits the model in the cache and gives it on. What was
+/// made with another model, or is damaged, is told of once and left where it is.
+pub fn new_galleries(cache: CatalogCache, store: Arc<dyn Store>, model: ModelId, dimension: usize) -> NewGalleries {
+    let mut known = cache.gallery().ok().flatten().map(|gallery| gallery.etag);
+    Box::new(move || {
+        let (bytes, etag) = match store.gallery(known.as_deref()) {
+            Ok(fresh) => fresh?,
+            Err(error) => {
+                tracing::debug!("no news of the gallery: {error}");
+                return None;
+            }
+        };
+        known = Some(etag.clone());
+        let name = "the store's new gallery";
+        let fitting = Gallery::from_bytes(name, &bytes)
+            .and_then(|gallery| gallery.check_model(name, model, dimension).map(|()| gallery));
+        match fitting {
+            Ok(gallery) => {
+                if let Err(error) = cache.keep_gallery(&CachedGallery { bytes, etag }) {
+                    tracing::warn!("{error}: after a start without the store the cart has the old gallery");
+                }
+                Some(gallery)
+            }
+            Err(error) => {
+                tracing::error!("{error}; the cart goes on with the gallery it has");
+                None
+            }
+        }
+    })
 }
 
 /// The journal, the cart that it leaves, and the entries that it was left by.

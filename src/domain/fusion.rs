@@ -7,6 +7,7 @@
 
 use super::basket::{Basket, Line};
 use super::catalog::{Catalog, Price, Product};
+use super::gs1::Decimal;
 use super::pricing::Quantity;
 use super::settle::SettledChange;
 use super::units::{Grams, Gtin, Sku, Stamp, WeighedGrams};
@@ -39,22 +40,25 @@ pub struct Sighting {
     pub area: f32,
 }
 
-/// A code read in the camera's pictures.
+/// What the codes on a thing say, as read in the camera's pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CodeSighting {
-    /// When it was first read.
+    /// When it was read.
     pub at: Stamp,
-    /// The number in it.
+    /// The product; for a number of the store's own, with zeros where the weight or price stood.
     pub gtin: Gtin,
-    /// The net weight of this very piece, where the code gives it.
+    /// Net weight of this very piece, where the code gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net: Option<Grams>,
+    /// Price of this very piece, where the code gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payable: Option<Decimal>,
 }
 
 impl CodeSighting {
     /// A code that says which product it is, and nothing more.
     pub fn plain(at: Stamp, gtin: Gtin) -> CodeSighting {
-        CodeSighting { at, gtin, net: None }
+        CodeSighting { at, gtin, net: None, payable: None }
     }
 }
 

@@ -25,6 +25,14 @@ pub struct CodeFacts {
     pub payable: Option<Decimal>,
 }
 
+impl CodeFacts {
+    /// Adds what another code of the same product says; what is known already stays.
+    pub fn add(&mut self, other: CodeFacts) {
+        self.net = self.net.or(other.net);
+        self.payable = self.payable.or(other.payable);
+    }
+}
+
 /// A number with so many of its digits behind the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decimal {
@@ -37,6 +45,12 @@ pub struct Decimal {
 impl Decimal {
     fn as_f64(self) -> f64 {
         self.digits as f64 / 10f64.powi(i32::from(self.places))
+    }
+
+    /// So many kilograms; whole grams come out whole.
+    fn kilograms(self) -> Grams {
+        let thousandth = Decimal { places: self.places.saturating_sub(3), ..self };
+        Grams(thousandth.as_f64() * 10f64.powi(3 - i32::from(self.places.min(3))))
     }
 }
 
@@ -104,7 +118,7 @@ impl InStoreRule {
         let gtin = with_check_digit(&format!("{}{}", &number[..start], "0".repeat(12 - start)))?;
         let facts = CodeFacts { gtin: Some(gtin), ..CodeFacts::default() };
         Some(match self.embedded {
-            Embedded::Weight => CodeFacts { net: Some(Grams(value.as_f64() * 1000.0)), ..facts },
+            Embedded::Weight => CodeFacts { net: Some(value.kilograms()), ..facts },
             Embedded::Price => CodeFacts { payable: Some(value), ..facts },
         })
     }
@@ -171,7 +185,7 @@ fn facts_of<'a>(elements: impl Iterator<Item = (&'a str, &'a str)>) -> CodeFacts
         };
         match ai {
             "01" | "02" => facts.gtin = facts.gtin.or(value.parse().ok()),
-            _ if ai.starts_with("310") => facts.net = decimal(value).map(|kg| Grams(kg.as_f64() * 1000.0)),
+            _ if ai.starts_with("310") => facts.net = decimal(value).map(Decimal::kilograms),
             _ if ai.starts_with("320") && facts.net.is_none() => {
                 facts.net = decimal(value).map(|pounds| Grams(pounds.as_f64() * POUND_GRAMS));
             }

@@ -241,10 +241,35 @@ impl fmt::Display for Gtin {
     }
 }
 
-/// An IFPS price look-up number of loose produce, 3000 to 4999, or 83000 to 84999 and 9-prefixed for organic.
+/// A price look-up number of loose produce (International Federation for Produce Standards): 3000 to 4999, or such a
+/// number with an 8 (a further variety) or a 9 (organically grown) before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Plu(pub u32);
+#[serde(try_from = "u32", into = "u32")]
+pub struct Plu(u32);
+
+impl TryFrom<u32> for Plu {
+    type Error = String;
+
+    /// Checks that the number is in a range that is given to produce.
+    fn try_from(number: u32) -> Result<Plu, String> {
+        match number {
+            3000..=4999 | 83_000..=84_999 | 93_000..=94_999 => Ok(Plu(number)),
+            _ => Err(format!("PLU {number} is not 3000 to 4999, alone or with an 8 or 9 before it")),
+        }
+    }
+}
+
+impl From<Plu> for u32 {
+    fn from(plu: Plu) -> u32 {
+        plu.0
+    }
+}
+
+impl fmt::Display for Plu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -270,6 +295,18 @@ mod tests {
     #[test]
     fn a_gtin_12_and_its_13_digit_form_are_one() {
         assert_eq!("036000291452".parse::<Gtin>(), "0036000291452".parse::<Gtin>());
+    }
+
+    #[test]
+    fn a_plu_is_four_digits_of_produce_or_five_with_an_8_or_9_before_them() {
+        for number in [3000, 4011, 4999, 83_000, 84_999, 93_000, 94_011, 94_999] {
+            let read = serde_json::from_str::<Plu>(&number.to_string()).map(|plu| plu.to_string());
+            assert_eq!(read.ok(), Some(number.to_string()));
+        }
+        for number in [0, 411, 2999, 5000, 13_000, 74_011, 82_999, 85_000, 92_999, 95_000, 994_011] {
+            let refused = serde_json::from_str::<Plu>(&number.to_string()).expect_err("it is no PLU").to_string();
+            assert!(refused.contains(&format!("PLU {number} is not")), "{refused}");
+        }
     }
 
     #[test]

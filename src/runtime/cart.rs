@@ -1,6 +1,7 @@
 //! The cart loop: the one owner of the cart. Inputs in, orders out, in this order: journal, screen, store.
 
 use super::checkout::StoreRequest;
+use super::galleries::NextGallery;
 use super::recorder::Recorder;
 use super::{Clock, Stop};
 use crate::domain::cart::{Cart, CartInput, CartOutput, CartView, Sound};
@@ -33,6 +34,8 @@ pub struct CartLoop {
     pub requests: SyncSender<StoreRequest>,
     /// Who watches.
     pub audience: Box<dyn Audience>,
+    /// Who wants to know whether somebody shops.
+    pub next_gallery: NextGallery,
 }
 
 impl CartLoop {
@@ -42,6 +45,7 @@ impl CartLoop {
     /// [`JournalError`] when an entry cannot be made durable: selling on would lose it, so the loop ends instead.
     pub fn run(mut self, inputs: &Receiver<CartInput>, clock: &Clock, stop: &Stop) -> Result<Cart, JournalError> {
         let now = clock.now();
+        self.next_gallery.set_between_trips(self.cart.between_trips());
         self.audience.show(self.cart.view(now), &self.cart.catalog().clone());
         while !stop.asked() {
             let now = clock.now();
@@ -62,6 +66,7 @@ impl CartLoop {
     fn step(&mut self, input: &CartInput, clock: &Clock) -> Result<(), JournalError> {
         let now = clock.now();
         let outputs = self.cart.handle(input.clone(), now);
+        self.next_gallery.set_between_trips(self.cart.between_trips());
         if let Some(recorder) = &mut self.recorder
             && let Err(error) = recorder.record(now, input, &outputs)
         {

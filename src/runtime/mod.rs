@@ -1,4 +1,4 @@
-//! The loops: camera, scale, cart and checkout, each on its own thread, joined by bounded channels.
+//! The loops: camera, scale, cart, checkout and new galleries, each on its own thread, joined by bounded channels.
 //!
 //! Policies: the newest frame wins and dropped ones are counted by the source; a gap in weights is a fault; what reaches
 //! the ledger or the checkout is never dropped, its sender waits.
@@ -6,6 +6,7 @@
 pub mod camera;
 pub mod cart;
 pub mod checkout;
+pub mod galleries;
 pub mod recorder;
 pub mod scale;
 

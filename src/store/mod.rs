@@ -32,6 +32,9 @@ pub struct Picture {
 /// Finds the picture of a product, where there is one.
 pub type Pictures = Box<dyn Fn(&Sku) -> Option<Picture> + Send + Sync>;
 
+/// The gallery file, where it is another one than the last time.
+pub type NewerGallery = Box<dyn Fn() -> Option<Vec<u8>> + Send + Sync>;
+
 /// Where the store keeps its books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BookKeeping {
@@ -55,6 +58,8 @@ pub struct StoreConfig {
     pub catalog: Catalog,
     /// The gallery file that carts fetch, where there is one.
     pub gallery: Option<Vec<u8>>,
+    /// Gives the gallery file once more whenever it has changed; asked at each request for it.
+    pub newer_gallery: NewerGallery,
     /// Pictures of the products.
     pub pictures: Pictures,
     /// How long one request may take, its body included.
@@ -71,6 +76,7 @@ impl StoreConfig {
             books: BookKeeping::Memory,
             catalog,
             gallery: None,
+            newer_gallery: Box::new(|| None),
             pictures: Box::new(|_| None),
             deadline: Duration::from_secs(10),
         }

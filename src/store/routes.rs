@@ -5,7 +5,7 @@ use super::database::{BookError, Database};
 use super::pages::{self, choose_language};
 use super::problem::Problem;
 use super::watch::{Watch, watch};
-use super::{Pictures, StoreConfig};
+use super::{NewerGallery, Pictures, StoreConfig};
 use crate::domain::catalog::{Catalog, Language};
 use crate::domain::checkout::{TripKey, TripOrder};
 use crate::domain::units::Sku;
@@ -34,13 +34,20 @@ struct Served {
     etag: String,
 }
 
+impl Served {
+    fn of_content(bytes: Vec<u8>) -> Served {
+        Served { etag: content_etag(&bytes), bytes: bytes.into() }
+    }
+}
+
 /// Everything the addresses answer from.
 pub struct Shop {
     name: String,
     public_url: Option<String>,
     address: SocketAddr,
     catalog: Served,
-    gallery: Option<Served>,
+    gallery: Mutex<Option<Served>>,
+    newer_gallery: NewerGallery,
     pictures: Pictures,
     books: Mutex<Database>,
     being_booked: Mutex<BTreeSet<TripKey>>,
@@ -55,7 +62,8 @@ impl Shop {
             public_url: config.public_url.map(|url| url.trim_end_matches('/').to_owned()),
             address,
             catalog: Served { bytes: written.into(), etag: format!("\"{}\"", config.catalog.version) },
-            gallery: config.gallery.map(|bytes| Served { etag: content_etag(&bytes), bytes: bytes.into() }),
+            gallery: Mutex::new(config.gallery.map(Served::of_content)),
+            newer_gallery: config.newer_gallery,
             pictures: config.pictures,
             books: Mutex::new(database),
             being_booked: Mutex::new(BTreeSet::new()),
@@ -127,7 +135,11 @@ async fn catalog(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response 
 }
 
 async fn gallery(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Result<Response, Problem> {
-    match &shop.gallery {
+    let mut gallery = shop.gallery.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(newer) = (shop.newer_gallery)() {
+        *gallery = Some(Served::of_content(newer));
+    }
+    match &*gallery {
         Some(gallery) => Ok(unless_known(&headers, gallery, OCTETS)),
         None => {
             Err(Problem::new(ProblemKind::NoGallery, "start the store with a gallery, or enrol products on the cart"))

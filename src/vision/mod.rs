@@ -13,7 +13,7 @@ pub mod recogniser;
 pub mod region;
 pub mod sight;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use change::{ChangeFinder, ChangeSettings, SceneEvent};
 pub use crop::{Cropper, Rectangle};

@@ -8,8 +8,8 @@ use super::gallery::{Gallery, GalleryError};
 use super::recogniser::Recogniser;
 use crate::domain::cart::{CameraFault, CartInput};
 use crate::domain::fusion::{Candidate, CodeSighting, Sighting};
-use crate::domain::gs1::InStoreRule;
-use crate::domain::units::{Gtin, Stamp};
+use crate::domain::gs1::{CodeFacts, InStoreRule};
+use crate::domain::units::Stamp;
 use crate::ports::{EmbedError, Embedder, Frame, ModelId};
 
 /// How sight looks.
@@ -42,14 +42,15 @@ impl Default for SightSettings {
     }
 }
 
-/// Turns pictures into what the cart is told. It has no thread and no clock: the pictures carry the time.
+/// Turns pictures into what the cart is told. It has no clock, and no thread that outlives a call: the pictures carry the
+/// time.
 pub struct Sight {
     settings: SightSettings,
     finder: ChangeFinder,
     recogniser: Recogniser,
     reader: CodeReader,
-    /// Codes already told of in the present movement.
-    told: Vec<Gtin>,
+    /// What was already told of codes in the present movement.
+    told: Vec<CodeFacts>,
     code_sought: Option<Stamp>,
 }
 
@@ -101,10 +102,9 @@ impl Sight {
             Some(SceneEvent::Covered) => inputs.push(CartInput::CameraFaulted(CameraFault::Covered)),
             Some(SceneEvent::Uncovered) => inputs.push(CartInput::CameraRecovered),
             Some(SceneEvent::Changed { began, ended, region, area }) => {
-                if self.settings.codes {
-                    self.read_code(frame, region, true, &mut inputs);
-                }
-                inputs.push(CartInput::Sighted(self.sighting(began, ended, region, area)));
+                let (codes, sighting) = self.look(frame, began, ended, region, area);
+                self.tell(&codes, frame.at, &mut inputs);
+                inputs.push(CartInput::Sighted(sighting));
                 self.told.clear();
             }
             Some(SceneEvent::Unclear { began, ended }) => {
@@ -116,20 +116,42 @@ impl Sight {
         inputs
     }
 
-    fn sighting(&mut self, began: Stamp, ended: Stamp, region: Rectangle, area: f32) -> Sighting {
-        let (Some(before), Some(after)) = (self.finder.before(), self.finder.after()) else {
-            return nothing_seen(began, ended);
+    /// Looks for codes on what changed and recognises it, both at once: reading does not delay recognition.
+    fn look(
+        &mut self,
+        frame: &Frame,
+        began: Stamp,
+        ended: Stamp,
+        region: Rectangle,
+        area: f32,
+    ) -> (Vec<CodeFacts>, Sighting) {
+        let Sight { settings, finder, recogniser, reader, .. } = self;
+        let (Some(before), Some(after)) = (finder.before(), finder.after()) else {
+            return (Vec::new(), nothing_seen(began, ended));
         };
-        let seen = candidates(&mut self.recogniser, &self.settings, after, region)
-            .and_then(|appeared| Ok((appeared, candidates(&mut self.recogniser, &self.settings, before, region)?)));
-        match seen {
+        let with_codes = settings.codes;
+        let mut read = || if with_codes { reader.read(frame, around(frame, region), true) } else { Vec::new() };
+        let (codes, seen) = std::thread::scope(|scope| {
+            let reading = std::thread::Builder::new().name("codes".to_owned()).spawn_scoped(scope, &mut read);
+            let seen = candidates(recogniser, settings, after, region)
+                .and_then(|appeared| Ok((appeared, candidates(recogniser, settings, before, region)?)));
+            (reading.map(|reading| reading.join()), seen)
+        });
+        let codes = match codes {
+            Ok(Ok(codes)) => codes,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // A system that gives no thread reads them afterwards.
+            Err(_) => read(),
+        };
+        let sighting = match seen {
             Ok(((appeared, frames), (vanished, _))) => Sighting { began, ended, appeared, vanished, frames, area },
             Err(error) => {
                 // Nothing recognised is what the cart must know; it then asks.
                 tracing::error!("{error}");
                 nothing_seen(began, ended)
             }
-        }
+        };
+        (codes, sighting)
     }
 
     /// Looks for a code on what moves, now and then.
@@ -140,25 +162,42 @@ impl Sight {
         }
         if let Some(region) = self.finder.in_flight() {
             self.code_sought = Some(frame.at);
-            self.read_code(frame, region, false, inputs);
+            let codes = self.reader.read(frame, around(frame, region), false);
+            self.tell(&codes, frame.at, inputs);
         }
     }
 
-    fn read_code(&mut self, frame: &Frame, region: Rectangle, thorough: bool, inputs: &mut Vec<CartInput>) {
-        // A code needs its quiet zone, and the region may end at the last bar.
-        let margin = (region.width.max(region.height) / 12).max(8);
-        let left = region.left.saturating_sub(margin);
-        let top = region.top.saturating_sub(margin);
-        let wider = Rectangle {
-            left,
-            top,
-            width: (region.left + region.width + margin).min(frame.width) - left,
-            height: (region.top + region.height + margin).min(frame.height) - top,
-        };
-        if let Some(gtin) = self.reader.read(frame, wider, thorough).filter(|gtin| !self.told.contains(gtin)) {
-            self.told.push(gtin);
-            inputs.push(CartInput::CodeSeen(CodeSighting::plain(frame.at, gtin)));
+    /// Tells of each product that codes name, once in a movement, and again where a code says more of it than before.
+    fn tell(&mut self, codes: &[CodeFacts], at: Stamp, inputs: &mut Vec<CartInput>) {
+        for facts in codes {
+            let Some(gtin) = facts.gtin else { continue };
+            let place = self.told.iter().position(|known| known.gtin == facts.gtin);
+            let mut known = place.map_or(CodeFacts { gtin: facts.gtin, ..CodeFacts::default() }, |at| self.told[at]);
+            let before = place.map(|_| known);
+            known.add(*facts);
+            if before == Some(known) {
+                continue;
+            }
+            match place {
+                Some(place) => self.told[place] = known,
+                None => self.told.push(known),
+            }
+            let CodeFacts { net, payable, .. } = known;
+            inputs.push(CartInput::CodeSeen(CodeSighting { at, gtin, net, payable }));
         }
+    }
+}
+
+/// A region with room around it: a code needs its quiet zone, and the region may end at the last bar.
+fn around(frame: &Frame, region: Rectangle) -> Rectangle {
+    let margin = (region.width.max(region.height) / 12).max(8);
+    let left = region.left.saturating_sub(margin);
+    let top = region.top.saturating_sub(margin);
+    Rectangle {
+        left,
+        top,
+        width: (region.left + region.width + margin).min(frame.width) - left,
+        height: (region.top + region.height + margin).min(frame.height) - top,
     }
 }
 
