@@ -47,8 +47,8 @@ pub struct EnrolOptions {
     /// Groups of photos for each product beside their mean; chosen by held-out photos where it is not given.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub groups: Option<u8>,
-    /// A gallery whose entries are put beside those of the photos, for the products that both have: what the training
-    /// itself told products apart by (models/class-vectors.bin).
+    /// A gallery whose entry is added to each of the photos', for the products that both have: what the training itself
+    /// told products apart by (models/class-vectors.bin).
     #[arg(long, value_name = "FILE")]
     pub vectors: Option<PathBuf>,
     /// Threads of the model.
@@ -176,7 +176,12 @@ pub fn enrol(options: &EnrolOptions, embedder: &mut dyn Embedder) -> Result<Enro
     let groups = options.groups.map_or_else(|| best_groups(&seen), usize::from);
     for product in &seen {
         let mut vectors = entries(&product.embeddings, groups);
-        vectors.extend(trained.iter().flat_map(|trained| trained.vectors(&product.sku)));
+        if let Some(learnt) = trained.as_ref().and_then(|trained| trained.vectors(&product.sku).into_iter().next()) {
+            for vector in &mut vectors {
+                vector.iter_mut().zip(&learnt).for_each(|(value, learnt)| *value += learnt);
+                normalise(vector);
+            }
+        }
         gallery.put(&product.sku, &vectors);
     }
     let confusions = confusions(&gallery, &seen, groups);
@@ -685,7 +690,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_training_learnt_of_a_product_stands_beside_its_photos() {
+    fn what_the_training_learnt_of_a_product_is_added_to_its_photos() {
         let folder = tempfile::tempdir().unwrap();
         shelf(folder.path());
         let learnt = folder.path().join("learnt.bin");
@@ -699,9 +704,15 @@ mod tests {
         let with = EnrolOptions { vectors: Some(learnt), groups: Some(1), ..options(folder.path()) };
         enrol(&with, &mut Quarters(1)).unwrap();
         let gallery = Gallery::load(&with.gallery).unwrap();
-        for (sku, count) in [("red", 2), ("green", 1), ("not photographed", 0)] {
+        for (sku, count) in [("red", 1), ("green", 1), ("not photographed", 0)] {
             assert_eq!(gallery.vectors(&Sku::new(sku)).len(), count, "{sku}");
         }
+        let alone = EnrolOptions { vectors: None, gallery: folder.path().join("alone.bin"), ..with.clone() };
+        enrol(&alone, &mut Quarters(1)).unwrap();
+        let alone = Gallery::load(&alone.gallery).unwrap();
+        let likeness = |gallery: &Gallery, sku: &str| dot(&gallery.vectors(&Sku::new(sku))[0], &vector);
+        assert!(likeness(&gallery, "red") > likeness(&alone, "red") + 0.1, "it is nearer to what was learnt");
+        assert_eq!(likeness(&gallery, "green"), likeness(&alone, "green"));
         assert_eq!(gallery.search(&vector, 1)[0].sku.as_str(), "red");
         let foreign = enrol(&with, &mut Quarters(2)).unwrap_err();
         assert!(matches!(foreign, EnrolError::Gallery(GalleryError::OtherModel { .. })), "{foreign}");
