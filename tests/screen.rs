@@ -251,6 +251,7 @@ fn pages() -> Vec<(&'static str, CartView)> {
         ),
         ("ask-taken-out", view(Page::Ask(taken_out()))),
         ("ask-how-many", view(Page::Ask(how_many()))),
+        ("ask-take-one-out", view(Page::Ask(Question { kind: QuestionKind::TakeOneOut, ..put_in() }))),
         ("ask-blind", notices(&[Notice::CameraFault(CameraFault::Covered)], Page::Ask(asked_blind))),
         ("browse", view(Page::Browse(put_in()))),
         ("browse-taken-out", view(Page::Browse(taken_out()))),

@@ -302,6 +302,7 @@ fn date_of(days: u32) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "emulator")]
     fn plan() -> Plan {
         Plan { smaller: Grams(2000.0), larger: Grams(10_000.0), interval: Grams(10.0) }
     }
