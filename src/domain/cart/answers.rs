@@ -23,7 +23,9 @@ impl Cart {
                 }
             }
             Press::Several { question } => {
-                let put_in = |open: &&mut OpenQuestion| open.question.id == question && open.question.change.0 > 0.0;
+                let put_in = |open: &&mut OpenQuestion| {
+                    open.question.id == question && open.question.kind == QuestionKind::PutIn
+                };
                 if let Some(open) = self.question.as_mut().filter(put_in) {
                     open.question.kind = QuestionKind::TakeOneOut;
                     open.browsing = false;
@@ -222,7 +224,9 @@ impl Cart {
         };
         self.basket.append(entry.clone());
         let last_change = match &decided.hypothesis {
-            Hypothesis::Added { .. } => self.line_view(line).map(LastChange::Added),
+            Hypothesis::Added { .. } => {
+                self.basket.line(line).and_then(|line| self.line_view(line)).map(LastChange::Added)
+            }
             _ => removed,
         };
         // Choosing a container takes longer than reading.

@@ -2,7 +2,7 @@
 
 use super::machine::{Cart, Phase};
 use super::{CartView, LineView, Notice, Page};
-use crate::domain::basket::LineId;
+use crate::domain::basket::Line;
 use crate::domain::checkout::Checkout;
 use crate::domain::pricing::price_line;
 use crate::domain::units::{Money, Stamp};
@@ -17,7 +17,7 @@ impl Cart {
         let priced = self.basket.priced(&self.catalog);
         let lines = self.basket.lines();
         let (lines, total) = match priced {
-            Ok(priced) => (lines.iter().filter_map(|line| self.line_view(line.id)).collect(), priced.total),
+            Ok(priced) => (lines.into_iter().filter_map(|line| self.line_view(line)).collect(), priced.total),
             // Lines are only ever opened with a price and the catalogue stays for the trip: `restore` checks the rest.
             Err(error) => unreachable!("a booked line has no price: {error}"),
         };
@@ -33,17 +33,16 @@ impl Cart {
     }
 
     /// A line as the screen shows it.
-    pub(super) fn line_view(&self, id: LineId) -> Option<LineView> {
-        let line = self.basket.line(id)?;
+    pub(super) fn line_view(&self, line: Line) -> Option<LineView> {
         let priced = price_line(self.catalog.product(&line.sku)?, line.quantity).ok()?;
         Some(LineView {
-            id,
+            id: line.id,
+            takes_container: self.takes_container(line.id),
             sku: line.sku,
             quantity: line.quantity,
             unit_price: priced.unit_price,
             price: priced.price,
             weighed: line.weighed,
-            takes_container: self.takes_container(id),
         })
     }
 

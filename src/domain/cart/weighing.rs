@@ -206,7 +206,7 @@ impl Cart {
         };
         let entry = LedgerEntry { at: now, movement, evidence };
         self.basket.append(entry.clone());
-        let shown = self.line_view(line).map(LastChange::Added);
+        let shown = self.basket.line(line).and_then(|line| self.line_view(line)).map(LastChange::Added);
         self.last_change = shown.map(|last| (last, now.plus_millis(self.settings.last_change_ms)));
         self.changed = true;
         outputs.push(CartOutput::Journal(JournalEntry::Booked(entry)));
