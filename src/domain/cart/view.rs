@@ -37,7 +37,7 @@ impl Cart {
         let priced = price_line(self.catalog.product(&line.sku)?, line.quantity).ok()?;
         Some(LineView {
             id: line.id,
-            takes_container: self.takes_container(line.id),
+            takes_container: self.takes_container(&line),
             sku: line.sku,
             quantity: line.quantity,
             unit_price: priced.unit_price,

@@ -2,7 +2,7 @@
 
 use super::machine::{Cart, OpenQuestion};
 use super::{CartOutput, JournalEntry, LastChange, Question, QuestionOption, Sound};
-use crate::domain::basket::{Evidence, LedgerEntry, LineId, Movement, SettledBy};
+use crate::domain::basket::{Evidence, LedgerEntry, Line, LineId, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::fusion::{ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Verdict, options};
 use crate::domain::pricing::{Quantity, price_line};
@@ -166,10 +166,9 @@ impl Cart {
     }
 
     /// Whether a container can still be named for a line that was just weighed.
-    pub(super) fn takes_container(&self, line: LineId) -> bool {
-        let Some(line) = self.basket.line(line) else { return false };
+    pub(super) fn takes_container(&self, line: &Line) -> bool {
         let own = self.catalog.product(&line.sku).map(|product| WeighedGrams::estimated(product.tare));
-        let by_scale = line.weighed.filter(|weighed| weighed.by != WeighedBy::Label);
+        let by_scale = line.weighed.as_ref().filter(|weighed| weighed.by != WeighedBy::Label);
         !self.catalog.containers.is_empty() && by_scale.is_some_and(|weighed| Some(weighed.tare) == own)
     }
 
@@ -178,7 +177,7 @@ impl Cart {
         let just_booked = matches!(&self.last_change, Some((LastChange::Added(shown), _)) if shown.id == line);
         let container = self.catalog.containers.get(container).map(|container| container.mass);
         let (Some(container), Some(held)) = (container, self.basket.line(line)) else { return };
-        if !just_booked || !self.takes_container(line) || self.paying() {
+        if !just_booked || !self.takes_container(&held) || self.paying() {
             return;
         }
         let opened = self.basket.entries().iter().find_map(|entry| match &entry.movement {
