@@ -437,7 +437,9 @@ fn who_stalls_is_sent_away_and_keeps_nobody_out_for_long() {
             stream
         })
         .collect();
-    let healthz = || reqwest::blocking::get(format!("{}/healthz", store.url())).expect("answers");
+    // One client for all: making one takes longer than an answer, and on a busy machine longer than the deadline allows.
+    let client = Client::builder().pool_max_idle_per_host(0).build().expect("a client");
+    let healthz = || client.get(format!("{}/healthz", store.url())).send().expect("answers");
     // The store may still be reading the heads of the 64.
     let busy = (0..1000).map(|_| healthz()).find(|response| response.status().as_u16() != 200).expect("is full");
     assert_eq!(busy.headers()["retry-after"], "1");
@@ -453,7 +455,8 @@ fn who_stalls_is_sent_away_and_keeps_nobody_out_for_long() {
     }
     assert!(answer.starts_with(b"HTTP/1.1 503"), "{:?}", String::from_utf8_lossy(&answer));
     drop(stalling);
-    assert_eq!(healthz().status().as_u16(), 200);
+    // Those that began a moment later are sent away a moment later.
+    assert!((0..1000).any(|_| healthz().status().as_u16() == 200), "the store stays full");
 }
 
 /// The blocks of JSON in the description of the API.
