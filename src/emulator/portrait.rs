@@ -110,11 +110,34 @@ pub fn lying(shape: &Shape, side: Side, chance: &mut Chance) -> Turn {
 
 /// A place for a thing among what lies there already: of a few tried, the one where it lies lowest.
 pub fn free_place(heights: &Heights, thing: &mut Placed, tries: usize, chance: &mut Chance) {
+    let (room_x, room_y) = room(thing);
+    lowest(heights, thing, tries, || (chance.between(-room_x, room_x), chance.between(-room_y, room_y)));
+}
+
+/// A place for a thing that left the same hand as the one at `first`: beside it, touching it or nearly so.
+pub fn place_beside(heights: &Heights, thing: &mut Placed, first: &Placed, chance: &mut Chance) {
+    let (room_x, room_y) = room(thing);
+    let (reach, other) = (thing.reach(), first.reach());
+    lowest(heights, thing, 20, || {
+        let (angle, away) = (chance.between(0.0, TAU), chance.between(0.8, 1.3));
+        let x = first.at.x + away * (reach.x + other.x) * angle.cos();
+        let y = first.at.y + away * (reach.y + other.y) * angle.sin();
+        (x.clamp(-room_x, room_x), y.clamp(-room_y, room_y))
+    });
+}
+
+/// How far from the middle of the basket a thing's own middle can lie.
+fn room(thing: &Placed) -> (f32, f32) {
     let reach = thing.reach();
-    let (room_x, room_y) = ((0.235 - reach.x).max(0.01), (0.155 - reach.y).max(0.01));
+    ((0.235 - reach.x).max(0.01), (0.155 - reach.y).max(0.01))
+}
+
+/// Of so many places, the one where the thing lies lowest.
+fn lowest(heights: &Heights, thing: &mut Placed, tries: usize, mut place: impl FnMut() -> (f32, f32)) {
     let mut best = (f32::MAX, Vec3::default());
     for _ in 0..tries.max(1) {
-        thing.at = vec3(chance.between(-room_x, room_x), chance.between(-room_y, room_y), 0.4);
+        let (x, y) = place();
+        thing.at = vec3(x, y, 0.4);
         thing.at.z = heights.rest(thing);
         if thing.at.z < best.0 - 0.002 {
             best = (thing.at.z, thing.at);
@@ -125,7 +148,8 @@ pub fn free_place(heights: &Heights, thing: &mut Placed, tries: usize, chance: &
 
 /// Draws one product as a crop of a camera picture: among other things, partly hidden, in a hand, in any light.
 ///
-/// The crop holds the product's outline and 10 to 25 % more; it is `size` pixels square. What lies around is of `around`.
+/// The crop holds the product's outline and 10 to 25 % more; it is `size` pixels square. In a fifth of the crops two to
+/// four pieces lie together. What lies around is of `around`.
 ///
 /// # Errors
 /// [`StockError`] when the shelf cannot show the product, or one of those around it.
@@ -147,7 +171,8 @@ pub fn render_product(
         }
         view = View::compose(stock, sku, around, &mut chance)?;
     }
-    let bounds = lens.bounds(&view.target).clipped(WIDTH, HEIGHT);
+    let whole = view.beside.iter().fold(lens.bounds(&view.target), |whole, piece| whole.joined(&lens.bounds(piece)));
+    let bounds = whole.clipped(WIDTH, HEIGHT);
     let (width, height) = bounds.size();
     // Only what the crop shows has to be drawn.
     let window = bounds.grown(width.max(height) as i32);
@@ -162,6 +187,8 @@ struct View {
     resting: Vec<Placed>,
     moving: Vec<Moving>,
     target: Placed,
+    /// More pieces of it, that came with it.
+    beside: Vec<Placed>,
 }
 
 impl View {
@@ -179,10 +206,16 @@ impl View {
         if chance.happens(0.3) {
             let held = held(piece, chance);
             let target = held.parts[0].clone();
-            return Ok(View { resting: crowd.things, moving: vec![held], target });
+            return Ok(View { resting: crowd.things, moving: vec![held], target, beside: Vec::new() });
         }
         let target = crowd.put(piece, chance);
-        let mut moving = Vec::new();
+        let (mut moving, mut beside) = (Vec::new(), Vec::new());
+        if chance.happens(0.3) {
+            for _ in 0..1 + chance.below(3) {
+                let piece = stock.take(sku, Side::Any, chance)?;
+                beside.push(crowd.put_beside(piece, &target, chance));
+            }
+        }
         if chance.happens(0.25) {
             let other = any(chance)?;
             crowd.put_near(other, target.at, chance);
@@ -192,7 +225,7 @@ impl View {
             leaving.parts.remove(0);
             moving.push(leaving);
         }
-        Ok(View { resting: crowd.things, moving, target })
+        Ok(View { resting: crowd.things, moving, target, beside })
     }
 
     /// How much of the target's whole outline the camera sees.
@@ -331,6 +364,12 @@ impl Crowd {
     fn put(&mut self, piece: Piece, chance: &mut Chance) -> Placed {
         let mut thing = self.thing(piece);
         free_place(&self.heights, &mut thing, 4, chance);
+        self.keep(thing)
+    }
+
+    fn put_beside(&mut self, piece: Piece, first: &Placed, chance: &mut Chance) -> Placed {
+        let mut thing = self.thing(piece);
+        place_beside(&self.heights, &mut thing, first, chance);
         self.keep(thing)
     }
 

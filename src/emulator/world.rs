@@ -7,7 +7,7 @@ use super::camera::{Camera, Moving};
 use super::forces::{BASKET, Force, Forces, GRAVITY};
 use super::hand::hand;
 use super::motion::{Direction, Flight, Motion, outside};
-use super::portrait::{Side, free_place};
+use super::portrait::{Side, free_place, place_beside};
 use super::scene::{Body, Heights, Placed};
 use super::space::{Chance, Turn, Vec3, vec3};
 use super::stock::{OwnThing, Piece, Stock, StockError};
@@ -212,7 +212,7 @@ impl World {
         // A third of all things is set down by hand, the others are dropped from 2 to 20 cm (estimates).
         let drop = how.drop.unwrap_or_else(|| if chance.happens(0.3) { 0.0 } else { chance.between(0.02, 0.16) });
         let mut heights = self.pile();
-        let mut rests = Vec::new();
+        let mut rests: Vec<(Placed, &Piece)> = Vec::new();
         for piece in &pieces {
             let mut turn = piece.turn;
             if piece.module.is_some() && !is_card(&piece.body) {
@@ -226,7 +226,11 @@ impl World {
                     rest.at = vec3(x, y, 0.5);
                     rest.at.z = heights.rest(&rest);
                 }
-                None => free_place(&heights, &mut rest, 20, chance),
+                None => match rests.first() {
+                    // One hand opens at one place.
+                    Some((first, _)) => place_beside(&heights, &mut rest, first, chance),
+                    None => free_place(&heights, &mut rest, 20, chance),
+                },
             }
             heights.add(&rest);
             rests.push((rest, piece));
