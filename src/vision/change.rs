@@ -1,8 +1,8 @@
 //! What happens in the basket's view, from one picture to the next: it moves, it is still again, something changed.
 //!
-//! The finder keeps the last few still pictures. When the view is still again after a movement, it compares with each of
-//! them and takes the one from which the smallest region differs: so a hand that rested in view for a moment does not
-//! become part of what came in. A region that cannot be relied on is none.
+//! The finder keeps the last few still pictures. When the view is still again after a movement, it compares with the newest
+//! of them that shows the basket at rest: a hand that held a thing still over it for a moment is no state of the basket.
+//! A region that cannot be relied on is none.
 
 use super::crop::Rectangle;
 use super::grid::{Grid, gain};
@@ -22,13 +22,22 @@ pub struct ChangeSettings {
     pub covered_ms: u64,
     /// Still pictures older than this are compared with no more, except the newest.
     pub memory_ms: u64,
+    /// What was still for no longer than this and then left again was held in view by a hand.
+    pub held_ms: u64,
     /// While nothing moves, the still picture is renewed this often, so that slow changes of the light do not add up.
     pub renew_ms: u64,
 }
 
 impl Default for ChangeSettings {
     fn default() -> ChangeSettings {
-        ChangeSettings { still_ms: 150, still_pictures: 3, covered_ms: 700, memory_ms: 5_000, renew_ms: 1_000 }
+        ChangeSettings {
+            still_ms: 150,
+            still_pictures: 3,
+            covered_ms: 700,
+            memory_ms: 5_000,
+            held_ms: 1_500,
+            renew_ms: 1_000,
+        }
     }
 }
 
@@ -65,6 +74,8 @@ pub enum SceneEvent {
 struct Still {
     frame: Frame,
     grid: Grid,
+    /// When it began to be still.
+    since: Stamp,
 }
 
 /// Still pictures that are kept.
@@ -88,8 +99,8 @@ pub struct ChangeFinder {
     /// Which of `stills` the last change was found against.
     before: usize,
     renewed: Stamp,
-    /// Where the view differs from the newest still picture.
-    newest_hot: Vec<bool>,
+    /// Where a still picture differs from the view.
+    left: Vec<bool>,
     noise: f32,
     unseen_since: Option<Stamp>,
     seen_since: Option<Stamp>,
@@ -111,7 +122,7 @@ impl ChangeFinder {
             stills: VecDeque::with_capacity(STILLS),
             before: 0,
             renewed: Stamp(0),
-            newest_hot: Vec::new(),
+            left: Vec::new(),
             noise: 1.0,
             unseen_since: None,
             seen_since: None,
@@ -226,34 +237,18 @@ impl ChangeFinder {
         self.settle(frame, began)
     }
 
-    /// The view is still again: compares it with the still pictures before, and keeps it.
+    /// The view is still again: compares it with the basket as it was, and keeps it.
     fn settle(&mut self, frame: &Frame, began: Stamp) -> Option<SceneEvent> {
-        let newest = self.stills.len().checked_sub(1);
-        let mut found: Option<(usize, CellRegion)> = None;
-        for (place, still) in self.stills.iter().enumerate().rev() {
-            let fresh = frame.at.millis_since(still.frame.at) <= self.settings.memory_ms;
-            if Some(place) != newest && !fresh {
-                break;
-            }
-            match self.comparer.compare(&still.grid, &self.now, self.noise) {
-                difference if Some(place) == newest => {
-                    self.comparer.keep_hot(&mut self.newest_hot);
-                    match difference {
-                        Difference::Nothing => break,
-                        Difference::Region(region) => found = Some((place, region)),
-                        Difference::Unclear => {}
-                    }
-                }
-                // What rested in view for a moment and left again is part of the difference to the newest picture, and not
-                // of that to an older one. A difference in other places tells of something earlier.
-                Difference::Region(region) if self.comparer.is_part_of(&self.newest_hot) => {
-                    found = Some((place, region));
-                }
-                // It looks as it did then: still older pictures can only tell what happened before.
-                Difference::Nothing => break,
-                _ => {}
-            }
-        }
+        let (newest, rested) = (self.stills.len().checked_sub(1), self.rested(frame.at, began));
+        // Where all is as it was at rest, something lay there for a moment only and was taken out again.
+        let mut differences = [rested, newest].into_iter().flatten().map(|place| {
+            let still = &self.stills[place];
+            (place, self.comparer.compare(&still.grid, &self.now, self.noise))
+        });
+        let found = match differences.find(|(_, difference)| !matches!(difference, Difference::Nothing)) {
+            Some((place, Difference::Region(region))) => Some((place, region)),
+            _ => None,
+        };
         let ended = self.anchor_at;
         let event = match found {
             Some((_, cells)) => Some(SceneEvent::Changed {
@@ -273,8 +268,31 @@ impl ChangeFinder {
             kept = self.stills.remove(leaves);
             self.before = self.before.saturating_sub(usize::from(leaves < self.before));
         }
-        self.keep(kept.unwrap_or_default(), frame);
+        self.keep(kept.unwrap_or_default(), frame, ended);
         event
+    }
+
+    /// The newest still picture that shows the basket at rest, as it was when the movement of `began` set in: not those in
+    /// which a hand held something still for a moment that has left again since.
+    fn rested(&mut self, now: Stamp, began: Stamp) -> Option<usize> {
+        let mut place = self.stills.len().checked_sub(1)?;
+        let mut left = began;
+        while let Some(older) = place.checked_sub(1) {
+            let [earlier, still] = [&self.stills[older], &self.stills[place]];
+            let brief = left.millis_since(still.since) <= self.settings.held_ms;
+            if !brief || now.millis_since(earlier.frame.at) > self.settings.memory_ms {
+                break;
+            }
+            self.comparer.compare(&still.grid, &self.now, self.noise);
+            self.comparer.keep_hot(&mut self.left);
+            self.comparer.compare(&earlier.grid, &still.grid, self.noise);
+            if !self.comparer.is_mostly_in(&self.left) {
+                break;
+            }
+            left = still.since;
+            place = older;
+        }
+        Some(place)
     }
 
     /// Nothing moves: takes the picture in place of the newest still one from time to time.
@@ -282,13 +300,15 @@ impl ChangeFinder {
         if frame.at.millis_since(self.renewed) >= self.settings.renew_ms {
             // The pictures before a change are no longer asked for once the next one comes.
             if let Some(newest) = self.stills.pop_back() {
-                self.keep(newest, frame);
+                let since = newest.since;
+                self.keep(newest, frame, since);
                 self.anchor.copy_from(&self.now);
             }
         }
     }
 
-    fn keep(&mut self, mut still: Still, frame: &Frame) {
+    fn keep(&mut self, mut still: Still, frame: &Frame, since: Stamp) {
+        still.since = since;
         (still.frame.at, still.frame.width, still.frame.height) = (frame.at, frame.width, frame.height);
         still.frame.rgb.clone_from(&frame.rgb);
         still.grid.copy_from(&self.now);

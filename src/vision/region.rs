@@ -122,16 +122,11 @@ impl Comparer {
         hot.extend(self.smooth.iter().map(|score| *score > 0.0));
     }
 
-    /// Whether what differed in the last comparison is a part of what differs in `whole`, and clearly not all of it.
-    pub fn is_part_of(&self, whole: &[bool]) -> bool {
-        let (mut own, mut shared, mut all) = (0u32, 0u32, 0u32);
-        for (score, whole) in self.smooth.iter().zip(whole) {
-            own += u32::from(*score > 0.0);
-            shared += u32::from(*score > 0.0 && *whole);
-            all += u32::from(*whole);
-        }
-        // Eight of ten cells: the two differences are never the same to the cell.
-        shared * 10 >= own * 8 && own * 10 < all * 8
+    /// Whether at least half of the cells that differed in the last comparison are among `hot`.
+    pub fn is_mostly_in(&self, hot: &[bool]) -> bool {
+        let differs = || self.smooth.iter().zip(hot).filter(|(score, _)| **score > 0.0);
+        let shared = differs().filter(|(_, hot)| **hot).count();
+        shared * 2 >= differs().count()
     }
 
     /// Takes out what changed everywhere alike: exposure and white balance.
