@@ -15,7 +15,7 @@ use dashcart::emulator::scene::{Heights, Placed};
 use dashcart::emulator::space::{Chance, Vec3};
 use dashcart::ports::{EmbedError, Embedder, Frame, ModelId};
 use dashcart::vision::recogniser::Recogniser;
-use dashcart::vision::{Gallery, Rectangle};
+use dashcart::vision::{Gallery, Look, Rectangle};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -192,7 +192,7 @@ fn measure(
             let began = now();
             yuyv_to_rgb(layout, bytes, &mut frame.rgb)?;
             recogniser.begin();
-            recogniser.look(&frame, *region, 0.04)?;
+            recogniser.look(&frame, *region, Look::with_margin(0.04))?;
             let named = recogniser.candidates(5);
             let took = began.elapsed().as_nanos() as f64 / 1e6;
             // The first round warms up.

@@ -40,9 +40,6 @@ struct Options {
     /// Writes the first pictures that went wrong here.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Shares of its longer side that are added to the region on each side, one crop for each.
-    #[arg(long, value_delimiter = ',', default_values_t = SightSettings::default().margins)]
-    margins: Vec<f64>,
 }
 
 /// What was counted at one level of clutter.
@@ -124,7 +121,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse();
     let shelf = Shelf::own();
     let gallery = Gallery::load(&options.gallery)?;
-    let settings = SightSettings { margins: options.margins.clone(), ..SightSettings::default() };
     let mut tallies = vec![Tally::default(); options.items / 5 + 1];
     let mut similarities: Vec<(f32, f32, bool)> = Vec::new();
     let mut written = 0;
@@ -133,7 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let embedder = engine::open(&options.model, 1)?;
         let mut play = Play {
             camera: Camera::new(Setting { seed: chance.bits(), grain: chance.between(1.5, 3.5), ..Setting::default() }),
-            sight: Sight::new(embedder, gallery.clone(), settings.clone())?,
+            sight: Sight::new(embedder, gallery.clone(), SightSettings::default())?,
             finder: ChangeFinder::new(ChangeSettings::default()),
             frame: Frame::default(),
             at_ms: 0,

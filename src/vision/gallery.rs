@@ -59,7 +59,8 @@ pub enum GalleryError {
     },
 }
 
-/// Unit vectors of products in 8 bits, made with one model. A product has one or more entries.
+/// Vectors of products in 8 bits, made with one model; their length is 1, or the weight of the product. A product has one
+/// or more entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gallery {
     model: ModelId,
@@ -104,6 +105,14 @@ impl Gallery {
     /// # Panics
     /// When a vector has another length than the gallery's: a defect in the caller.
     pub fn put(&mut self, sku: &Sku, vectors: &[Vec<f32>]) {
+        self.put_weighted(sku, vectors, 1.0);
+    }
+
+    /// As [`Gallery::put`], where likeness to this product counts only `weight` times.
+    ///
+    /// # Panics
+    /// As [`Gallery::put`].
+    pub fn put_weighted(&mut self, sku: &Sku, vectors: &[Vec<f32>], weight: f32) {
         self.take_out(sku);
         let owner = self.skus.len() as u32;
         self.skus.push(sku.clone());
@@ -114,10 +123,10 @@ impl Gallery {
             if length.is_finite() && largest > 0.0 {
                 self.owners.push(owner);
                 self.numbers.extend(vector.iter().map(|value| (value / largest * 127.0).round() as i8));
-                // The step makes the rounded vector, not the one before rounding, a unit vector.
+                // The step gives the rounded vector, not the one before rounding, its length.
                 let rounded = &self.numbers[self.numbers.len() - self.dimension..];
                 let rounded = rounded.iter().map(|n| f32::from(*n) * f32::from(*n)).sum::<f32>().sqrt();
-                self.steps.push(1.0 / rounded);
+                self.steps.push(weight / rounded);
             }
         }
     }
@@ -182,7 +191,7 @@ impl Gallery {
         found
     }
 
-    /// The best cosine similarity of `embedding` to a product's entries.
+    /// The best similarity of `embedding` to a product's entries: the cosine, times the product's weight.
     fn exact(&self, embedding: &[f32], owner: u32) -> f32 {
         // A product's entries lie together: they were put in together.
         let first = self.owners.partition_point(|held| *held < owner);

@@ -18,5 +18,5 @@ pub(crate) mod testing;
 pub use change::{ChangeFinder, ChangeSettings, SceneEvent};
 pub use crop::{Cropper, Rectangle};
 pub use gallery::{Gallery, GalleryError};
-pub use recogniser::Recogniser;
+pub use recogniser::{Look, Recogniser};
 pub use sight::{Sight, SightSettings};

@@ -5,6 +5,28 @@ use super::gallery::{Gallery, GalleryError, normalise};
 use crate::domain::fusion::Candidate;
 use crate::ports::{EmbedError, Embedder, Frame, ModelId};
 
+/// How a region is looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Room on every side, as a share of the region's longer side.
+    pub margin: f64,
+    /// Whether left and right change places: the model was trained on both, and errs differently on each.
+    pub mirrored: bool,
+}
+
+impl Look {
+    /// As the picture shows it.
+    pub fn with_margin(margin: f64) -> Look {
+        Look { margin, mirrored: false }
+    }
+}
+
+/// Reverses the pixels of one row of RGB.
+fn mirror(row: &mut [u8]) {
+    row.reverse();
+    row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
+}
+
 /// A model with its gallery. Buffers are kept between calls.
 pub struct Recogniser {
     embedder: Box<dyn Embedder>,
@@ -61,14 +83,18 @@ impl Recogniser {
         self.pooled = 0;
     }
 
-    /// Looks at the thing in `region` of a picture, with `margin` (a share of its longer side) around it.
+    /// Looks at the thing in `region` of a picture.
     ///
     /// # Errors
     /// [`EmbedError`] when the engine fails.
-    pub fn look(&mut self, frame: &Frame, region: Rectangle, margin: f64) -> Result<(), EmbedError> {
-        let square = region.squared(margin, frame.width, frame.height);
-        if self.cropper.square(frame, square, self.embedder.input_side(), &mut self.crop) {
-            self.add(1.0)?;
+    pub fn look(&mut self, frame: &Frame, region: Rectangle, look: Look) -> Result<(), EmbedError> {
+        let square = region.squared(look.margin, frame.width, frame.height);
+        let side = self.embedder.input_side();
+        if self.cropper.square(frame, square, side, &mut self.crop) {
+            if look.mirrored {
+                self.crop.chunks_exact_mut(side * 3).for_each(mirror);
+            }
+            self.add()?;
         }
         Ok(())
     }
@@ -79,28 +105,9 @@ impl Recogniser {
     /// [`EmbedError`] when the engine fails.
     pub fn look_at_whole(&mut self, frame: &Frame) -> Result<(), EmbedError> {
         if self.cropper.whole(frame, self.embedder.input_side(), &mut self.crop) {
-            self.add(1.0)?;
+            self.add()?;
         }
         Ok(())
-    }
-
-    /// Looks at a crop that [`Recogniser::cut`] made, counting `weight` times as much as one picture.
-    ///
-    /// # Errors
-    /// [`EmbedError`] when the engine fails.
-    pub fn look_at_crop(&mut self, crop: &[u8], weight: f32) -> Result<(), EmbedError> {
-        if crop.len() == self.crop.len() {
-            self.crop.copy_from_slice(crop);
-            self.add(weight)?;
-        }
-        Ok(())
-    }
-
-    /// Cuts `region` out of a picture as the model takes it, to be looked at later; `false` where there is nothing.
-    pub fn cut(&mut self, frame: &Frame, region: Rectangle, margin: f64, crop: &mut Vec<u8>) -> bool {
-        let side = self.embedder.input_side();
-        crop.resize(side * side * 3, 0);
-        self.cropper.square(frame, region.squared(margin, frame.width, frame.height), side, crop)
     }
 
     /// How many pictures were pooled since [`Recogniser::begin`].
@@ -118,9 +125,9 @@ impl Recogniser {
         self.gallery.search(&self.embedding, count)
     }
 
-    fn add(&mut self, weight: f32) -> Result<(), EmbedError> {
+    fn add(&mut self) -> Result<(), EmbedError> {
         self.embedder.embed(&self.crop, &mut self.embedding)?;
-        self.pool.iter_mut().zip(&self.embedding).for_each(|(sum, value)| *sum += weight * value);
+        self.pool.iter_mut().zip(&self.embedding).for_each(|(sum, value)| *sum += value);
         self.pooled += 1;
         Ok(())
     }
@@ -181,7 +188,7 @@ pub(crate) mod tests {
         recogniser.begin();
         for colour in [[30, 210, 40], [40, 190, 20], [180, 40, 40]] {
             let frame = plain(colour);
-            recogniser.look(&frame, Rectangle::whole(&frame), 0.1).expect("it computes");
+            recogniser.look(&frame, Rectangle::whole(&frame), Look::with_margin(0.1)).expect("it computes");
         }
         let found = recogniser.candidates(2);
         assert_eq!((recogniser.pooled(), found.len(), found[0].sku.as_str()), (3, 2, "green"));

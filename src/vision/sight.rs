@@ -5,7 +5,7 @@ use super::change::{ChangeFinder, ChangeSettings, SceneEvent};
 use super::codes::CodeReader;
 use super::crop::Rectangle;
 use super::gallery::{Gallery, GalleryError};
-use super::recogniser::Recogniser;
+use super::recogniser::{Look, Recogniser};
 use crate::domain::cart::{CameraFault, CartInput};
 use crate::domain::fusion::{Candidate, CodeSighting, Sighting};
 use crate::domain::gs1::{CodeFacts, InStoreRule};
@@ -17,8 +17,8 @@ use crate::ports::{EmbedError, Embedder, Frame, ModelId};
 pub struct SightSettings {
     /// When the view moves, is still, is covered.
     pub change: ChangeSettings,
-    /// The changed region is looked at once with each of these margins (shares of its longer side).
-    pub margins: Vec<f64>,
+    /// The changed region is looked at once in each of these ways.
+    pub looks: Vec<Look>,
     /// How many candidates a sighting names at most.
     pub candidates: usize,
     /// Whether codes are read.
@@ -33,7 +33,7 @@ impl Default for SightSettings {
     fn default() -> SightSettings {
         SightSettings {
             change: ChangeSettings::default(),
-            margins: vec![0.04, 0.16],
+            looks: vec![Look::with_margin(0.04), Look { margin: 0.16, mirrored: true }],
             candidates: 12,
             codes: true,
             code_every_ms: 150,
@@ -209,8 +209,8 @@ fn candidates(
     region: Rectangle,
 ) -> Result<(Vec<Candidate>, u32), EmbedError> {
     recogniser.begin();
-    for margin in &settings.margins {
-        recogniser.look(frame, region, *margin)?;
+    for look in &settings.looks {
+        recogniser.look(frame, region, *look)?;
     }
     Ok((recogniser.candidates(settings.candidates), recogniser.pooled()))
 }
