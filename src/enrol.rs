@@ -8,7 +8,7 @@ use crate::domain::units::Sku;
 use crate::eval::Look;
 use crate::photos::{self, PhotoError, Photos};
 use crate::ports::{CameraError, EmbedError, Embedder, Frame, FrameSource};
-use crate::vision::gallery::normalise;
+use crate::vision::gallery::{norm, normalise};
 use crate::vision::{Gallery, GalleryError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub struct EnrolOptions {
     /// Groups of photos for each product beside their mean; chosen by held-out photos where it is not given.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub groups: Option<u8>,
-    /// A gallery whose entry is added to each of the photos', for the products that both have: what the training itself
+    /// A gallery whose entries stand in place of the photos', for the products that both have: what the training itself
     /// told products apart by (models/class-vectors.bin).
     #[arg(long, value_name = "FILE")]
     pub vectors: Option<PathBuf>,
@@ -124,6 +124,10 @@ const BLURRED: f32 = 0.05;
 const ALIKE: f32 = 0.995;
 /// Products more alike than this are warned of.
 const CONFUSING: f32 = 0.8;
+/// What likeness to photos counts, against likeness to what a training learnt: photos share much that is not the product,
+/// and unweighted would draw in what is known already. With 16 products left out of a training, 5 photos each, 83 % of
+/// their other photos are named right among all 81 at this weight: see `models/model-card.md`.
+const PHOTO_WEIGHT: f32 = 0.65;
 /// Fewer photos than this are not divided into groups.
 const FEWEST_TO_GROUP: usize = 8;
 const FOLDS: usize = 5;
@@ -173,18 +177,18 @@ pub fn enrol(options: &EnrolOptions, embedder: &mut dyn Embedder) -> Result<Enro
         (None, None, ..) => return Err(EnrolError::Nothing),
     };
     let trained = options.vectors.as_deref().map(|path| Gallery::load_for(path, model, dimension)).transpose()?;
-    let groups = options.groups.map_or_else(|| best_groups(&seen), usize::from);
+    let learnt = |sku: &Sku| trained.as_ref().map_or(Vec::new(), |trained| trained.vectors(sku));
+    let by_photos: Vec<&Seen> = seen.iter().filter(|product| learnt(&product.sku).is_empty()).collect();
+    let groups = options.groups.map_or_else(|| best_groups(&by_photos), usize::from);
     for product in &seen {
-        let mut vectors = entries(&product.embeddings, groups);
-        if let Some(learnt) = trained.as_ref().and_then(|trained| trained.vectors(&product.sku).into_iter().next()) {
-            for vector in &mut vectors {
-                vector.iter_mut().zip(&learnt).for_each(|(value, learnt)| *value += learnt);
-                normalise(vector);
+        match learnt(&product.sku) {
+            none if none.is_empty() => {
+                gallery.put_weighted(&product.sku, &entries(&product.embeddings, groups), PHOTO_WEIGHT);
             }
+            learnt => gallery.put(&product.sku, &learnt),
         }
-        gallery.put(&product.sku, &vectors);
     }
-    let confusions = confusions(&gallery, &seen, groups);
+    let confusions = confusions(&gallery, &seen, groups, learnt);
     for Confusion { sku, with, similarity, mistaken } in &confusions {
         let mistaken = mistaken.filter(|share| *share > 0.0);
         if *similarity >= CONFUSING || mistaken.is_some() {
@@ -346,7 +350,7 @@ fn quality(photo: &Frame) -> Quality {
 
 /// How many groups for each product name held-out photos best; of equals the fewest. Runs of neighbouring photos are held
 /// out together, since neighbours often show one scene.
-fn best_groups(seen: &[Seen]) -> usize {
+fn best_groups(seen: &[&Seen]) -> usize {
     let most = seen.iter().map(|product| product.embeddings.len()).max().unwrap_or(0);
     if seen.len() < 2 || most < FEWEST_TO_GROUP {
         return 1;
@@ -366,7 +370,7 @@ fn best_groups(seen: &[Seen]) -> usize {
 /// A product's held-out embeddings, and the entries made from its others.
 type Fold<'a> = (Vec<&'a Vec<f32>>, Vec<Vec<f32>>);
 
-fn held_out_right(seen: &[Seen], groups: usize, fold: usize) -> usize {
+fn held_out_right(seen: &[&Seen], groups: usize, fold: usize) -> usize {
     let parts: Vec<Fold> = seen
         .iter()
         .map(|product| {
@@ -433,9 +437,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// For each other product how many of a product's photos look more like it than like the photos kept, when each photo is
-/// held out in turn; `None` where there is only one photo.
-fn mistaken_for(gallery: &Gallery, product: &Seen, groups: usize) -> Option<BTreeMap<Sku, usize>> {
+/// For each other product how many of a product's photos look more like it than like what was learnt of their own, or else
+/// than like the photos kept when each is held out in turn; `None` where there is only one photo.
+fn mistaken_for(gallery: &Gallery, product: &Seen, groups: usize, learnt: &[Vec<f32>]) -> Option<BTreeMap<Sku, usize>> {
     let count = product.embeddings.len();
     if count < 2 {
         return None;
@@ -446,9 +450,12 @@ fn mistaken_for(gallery: &Gallery, product: &Seen, groups: usize) -> Option<BTre
         let is_held = |place: usize| place * folds / count == fold;
         let kept: Vec<Vec<f32>> =
             (0..count).filter(|place| !is_held(*place)).map(|place| product.embeddings[place].clone()).collect();
-        let own = entries(&kept, groups);
+        let (own, weight) = match learnt {
+            [] => (entries(&kept, groups), PHOTO_WEIGHT),
+            _ => (learnt.to_vec(), 1.0),
+        };
         for embedding in (0..count).filter(|place| is_held(*place)).map(|place| &product.embeddings[place]) {
-            let likeness = own.iter().map(|entry| dot(entry, embedding)).fold(-1.0, f32::max);
+            let likeness = weight * own.iter().map(|entry| dot(entry, embedding)).fold(-1.0, f32::max);
             let other = gallery.search(embedding, 2).into_iter().find(|candidate| candidate.sku != product.sku);
             if let Some(other) = other.filter(|other| other.similarity > likeness) {
                 *mistaken.entry(other.sku).or_insert(0) += 1;
@@ -459,16 +466,23 @@ fn mistaken_for(gallery: &Gallery, product: &Seen, groups: usize) -> Option<BTre
 }
 
 /// What each enrolled product is most easily mistaken for, worst first, each pair once.
-fn confusions(gallery: &Gallery, seen: &[Seen], groups: usize) -> Vec<Confusion> {
+fn confusions(
+    gallery: &Gallery,
+    seen: &[Seen],
+    groups: usize,
+    learnt: impl Fn(&Sku) -> Vec<Vec<f32>>,
+) -> Vec<Confusion> {
     let mut found: Vec<Confusion> = Vec::new();
     for product in seen {
-        let mistaken = mistaken_for(gallery, product, groups);
+        let mistaken = mistaken_for(gallery, product, groups, &learnt(&product.sku));
         let mut others: BTreeMap<Sku, f32> = BTreeMap::new();
         let wanted = 2 + mistaken.as_ref().map_or(0, BTreeMap::len);
-        for entry in gallery.vectors(&product.sku) {
+        for mut entry in gallery.vectors(&product.sku) {
+            normalise(&mut entry);
             for candidate in gallery.search(&entry, 2 * wanted).into_iter().filter(|other| other.sku != product.sku) {
-                let similarity = others.entry(candidate.sku).or_insert(candidate.similarity);
-                *similarity = similarity.max(candidate.similarity);
+                let weight = gallery.vectors(&candidate.sku).first().map_or(1.0, |vector| norm(vector));
+                let similarity = others.entry(candidate.sku).or_insert(-1.0);
+                *similarity = similarity.max(candidate.similarity / weight);
             }
         }
         let nearest = others.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(sku, _)| sku.clone());
@@ -659,14 +673,14 @@ mod tests {
             vector
         };
         let mut gallery = Gallery::empty(ModelId([1; 32]), 12);
-        gallery.put(&Sku::new("other"), &[look(3)]);
+        gallery.put_weighted(&Sku::new("other"), &[look(3)], PHOTO_WEIGHT);
         let embeddings = [0, 0, 0, 3].map(look).to_vec();
         let seen = Seen { sku: Sku::new("own"), embeddings: embeddings.clone() };
-        gallery.put(&seen.sku, &entries(&embeddings, 1));
-        let found = confusions(&gallery, std::slice::from_ref(&seen), 1);
+        gallery.put_weighted(&seen.sku, &entries(&embeddings, 1), PHOTO_WEIGHT);
+        let found = confusions(&gallery, std::slice::from_ref(&seen), 1, |_| Vec::new());
         assert_eq!((found[0].with.as_str(), found[0].mistaken), ("other", Some(0.25)));
         let single = Seen { sku: Sku::new("own"), embeddings: vec![look(0)] };
-        assert_eq!(confusions(&gallery, &[single], 1)[0].mistaken, None);
+        assert_eq!(confusions(&gallery, &[single], 1, |_| Vec::new())[0].mistaken, None);
     }
 
     #[test]
@@ -690,7 +704,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_training_learnt_of_a_product_is_added_to_its_photos() {
+    fn what_the_training_learnt_of_a_product_stands_in_place_of_its_photos() {
         let folder = tempfile::tempdir().unwrap();
         shelf(folder.path());
         let learnt = folder.path().join("learnt.bin");
@@ -710,9 +724,11 @@ mod tests {
         let alone = EnrolOptions { vectors: None, gallery: folder.path().join("alone.bin"), ..with.clone() };
         enrol(&alone, &mut Quarters(1)).unwrap();
         let alone = Gallery::load(&alone.gallery).unwrap();
-        let likeness = |gallery: &Gallery, sku: &str| dot(&gallery.vectors(&Sku::new(sku))[0], &vector);
-        assert!(likeness(&gallery, "red") > likeness(&alone, "red") + 0.1, "it is nearer to what was learnt");
-        assert_eq!(likeness(&gallery, "green"), likeness(&alone, "green"));
+        let held = |gallery: &Gallery, sku: &str| gallery.vectors(&Sku::new(sku))[0].clone();
+        normalise(&mut vector);
+        assert!(dot(&held(&gallery, "red"), &vector) > 0.999, "what was learnt");
+        assert_eq!(held(&gallery, "green"), held(&alone, "green"));
+        assert!((norm(&held(&gallery, "green")) - PHOTO_WEIGHT).abs() < 1e-3, "photos count less");
         assert_eq!(gallery.search(&vector, 1)[0].sku.as_str(), "red");
         let foreign = enrol(&with, &mut Quarters(2)).unwrap_err();
         assert!(matches!(foreign, EnrolError::Gallery(GalleryError::OtherModel { .. })), "{foreign}");

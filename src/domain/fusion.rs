@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Candidate {
     /// The product.
     pub sku: Sku,
-    /// Cosine similarity of the pooled embedding to the product's nearest gallery entry, -1 to 1.
+    /// Cosine similarity of the pooled embedding to the product's nearest gallery entry, times that entry's weight, -1 to 1.
     pub similarity: f32,
 }
 
@@ -104,7 +104,7 @@ impl Default for FusionSettings {
             vanished_scale: 8.0,
             as_before: 0.5,
             unknown_similarity: 0.45,
-            book_above: 0.992,
+            book_above: 0.98,
             outlier: 0.002,
             code_ratio: 1000.0,
             named_ratio: 3.0,
