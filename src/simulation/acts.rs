@@ -381,16 +381,10 @@ impl Trip<'_> {
             self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally);
             return;
         }
-        // What was done and fits the change best by its weight. Of several things that came in together the packs are named
-        // first.
-        let fits = || self.open.iter().filter(|deed| deed.is_out() == out && deed.contact <= self.now);
-        let off = |deed: &&Deed| (deed.grams - change.0).abs();
-        let together = fits().map(|deed| deed.grams).sum::<f64>();
-        let merged = fits().count() > 1 && (together - change.0).abs() <= 0.03 * change.0.abs() + 10.0;
-        let deed = match fits().find(|deed| merged && !deed.weighed) {
-            Some(pack) => Some(pack.clone()),
-            None => fits().min_by(|a, b| off(a).total_cmp(&off(b))).cloned(),
-        };
+        // What was done and makes up the change; of several things that came in together the packs are named first.
+        let done = self.behind(change.0, out);
+        let merged = done.len() > 1;
+        let deed = done.iter().find(|deed| merged && !deed.weighed).or(done.first()).cloned();
         let truth = deed.as_ref().map(|deed| deed.sku.clone()).or_else(|| self.missing(change.0));
         if truth.as_ref().is_some_and(|sku| sku.as_str() == OWN) {
             self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
@@ -408,8 +402,8 @@ impl Trip<'_> {
             }
         }
         // Loose goods can only be weighed by themselves.
-        if merged && !out && fits().any(|deed| deed.weighed) {
-            self.take_apart(id, tally);
+        if merged && !out && done.iter().any(|deed| deed.weighed) {
+            self.take_apart(id, &done[done.len() - 1], tally);
             return;
         }
         // Who put two in does not press the picture that says one.
@@ -432,11 +426,29 @@ impl Trip<'_> {
         }
     }
 
-    /// Says that it was several things, takes the one that was put in last out again as bidden, and puts it back in.
-    fn take_apart(&mut self, question: u32, tally: &mut Tally) {
+    /// What is open and makes up a change, as the shopper knows it: the fewest things whose weights come to it, or else the
+    /// one that comes nearest.
+    fn behind(&self, grams: f64, out: bool) -> Vec<Deed> {
+        let open: Vec<&Deed> =
+            self.open.iter().filter(|deed| deed.is_out() == out && deed.contact <= self.now).take(6).collect();
+        let sets = (1u32..1 << open.len()).map(|set| {
+            let chosen: Vec<&Deed> =
+                open.iter().enumerate().filter(|(place, _)| set & 1 << place != 0).map(|(_, deed)| *deed).collect();
+            let off = (chosen.iter().map(|deed| deed.grams).sum::<f64>() - grams).abs();
+            let apart = off > 0.03 * grams.abs() + 10.0;
+            // What does not add up is one thing of which something is not known.
+            let count = if apart && chosen.len() > 1 { usize::MAX } else { chosen.len() };
+            ((apart, count, off), chosen)
+        });
+        let best = sets.min_by(|(a, _), (b, _)| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+        best.map_or(Vec::new(), |(_, chosen)| chosen.into_iter().cloned().collect())
+    }
+
+    /// Says that it was several things, takes the last one out again as bidden, and puts it back in.
+    fn take_apart(&mut self, question: u32, last: &Deed, tally: &mut Tally) {
         self.give(CartInput::Pressed(Press::Several { question }), tally);
-        let last = self.open.iter().rposition(|deed| !deed.is_out() && deed.contact <= self.now);
-        let Some(deed) = last.map(|place| self.open.remove(place)) else { return };
+        let place = self.open.iter().position(|deed| deed.contact == last.contact && deed.sku == last.sku);
+        let Some(deed) = place.map(|place| self.open.remove(place)) else { return };
         for _ in 0..deed.pieces {
             let lying = self.world.contents().into_iter().rev().find(|item| item.sku.as_ref() == Some(&deed.sku));
             let Some(done) = lying.and_then(|item| self.world.take(self.now, item.id)) else { break };

@@ -59,6 +59,8 @@ pub enum SceneEvent {
         region: Rectangle,
         /// Share of the view that differs, 0 to 1.
         area: f32,
+        /// Whether the change before this one showed a hand that held something still for a moment, likely the same thing.
+        held: bool,
     },
     /// Something moved and the view is still again, but it shows the same as before, or differs in no one place.
     Unclear {
@@ -251,7 +253,8 @@ impl ChangeFinder {
         };
         let ended = self.anchor_at;
         let event = match found {
-            Some((_, cells)) => Some(SceneEvent::Changed {
+            Some((place, cells)) => Some(SceneEvent::Changed {
+                held: Some(place) != newest,
                 began,
                 ended,
                 region: self.now.pixels(cells.left, cells.top, cells.right, cells.bottom),
@@ -392,7 +395,7 @@ mod tests {
         let flight = finder.in_flight().expect("it is seen in flight");
         assert!(flight.overlap(&Rectangle { left: 275, top: 155, width: 90, height: 90 }) > 0.6, "{flight:?}");
         let events = play(&mut finder, 650, &[(still.with(item(240)), 10)]);
-        let [SceneEvent::Changed { began, ended, region, area }] = events[..] else { panic!("{events:?}") };
+        let [SceneEvent::Changed { began, ended, region, area, .. }] = events[..] else { panic!("{events:?}") };
         assert_eq!((began.millis(), ended.millis()), (500, 650));
         assert!(region.overlap(&Rectangle { left: 275, top: 195, width: 90, height: 90 }) > 0.6, "{region:?}");
         assert!((0.01..0.06).contains(&area), "{area}");

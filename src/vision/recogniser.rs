@@ -1,7 +1,7 @@
 //! Recognition: crops become embeddings, embeddings of the same thing are pooled, the gallery names what is near.
 
 use super::crop::{Cropper, Rectangle};
-use super::gallery::{Gallery, GalleryError, normalise};
+use super::gallery::{Gallery, GalleryError, norm, normalise};
 use crate::domain::fusion::Candidate;
 use crate::ports::{EmbedError, Embedder, Frame, ModelId};
 
@@ -36,7 +36,12 @@ pub struct Recogniser {
     embedding: Vec<f32>,
     pool: Vec<f32>,
     pooled: u32,
+    kept: Vec<f32>,
+    kept_pooled: u32,
 }
+
+/// Pictures less alike than this (cosine) do not show the same thing; an estimate.
+const SAME_THING: f32 = 0.5;
 
 impl Recogniser {
     /// Joins a model and a gallery that was made with it.
@@ -54,6 +59,8 @@ impl Recogniser {
             embedding: vec![0.0; dimension],
             pool: vec![0.0; dimension],
             pooled: 0,
+            kept: vec![0.0; dimension],
+            kept_pooled: 0,
         })
     }
 
@@ -108,6 +115,21 @@ impl Recogniser {
             self.add()?;
         }
         Ok(())
+    }
+
+    /// Keeps what was seen since [`Recogniser::begin`] for [`Recogniser::join_kept`].
+    pub fn keep(&mut self) {
+        self.kept.copy_from_slice(&self.pool);
+        self.kept_pooled = self.pooled;
+    }
+
+    /// Counts what was kept as well, where it shows the same thing.
+    pub fn join_kept(&mut self) {
+        let shared: f32 = self.pool.iter().zip(&self.kept).map(|(now, kept)| now * kept).sum();
+        if shared > SAME_THING * norm(&self.pool) * norm(&self.kept) {
+            self.pool.iter_mut().zip(&self.kept).for_each(|(sum, kept)| *sum += kept);
+            self.pooled += self.kept_pooled;
+        }
     }
 
     /// How many pictures were pooled since [`Recogniser::begin`].
@@ -198,6 +220,21 @@ pub(crate) mod tests {
         recogniser.begin();
         recogniser.look_at_whole(&Frame::default()).expect("a broken picture is no failure of the engine");
         assert!(recogniser.candidates(1).is_empty());
+    }
+
+    #[test]
+    fn an_earlier_look_counts_where_it_shows_the_same_thing() {
+        let gallery = colours(&[("red", [200, 30, 30]), ("green", [30, 200, 30])]);
+        let mut recogniser = Recogniser::new(Box::new(ColourEmbedder), gallery).expect("they fit");
+        for (earlier, pooled) in [([190, 60, 40], 2), ([40, 190, 60], 1)] {
+            recogniser.begin();
+            recogniser.look_at_whole(&plain(earlier)).expect("it computes");
+            recogniser.keep();
+            recogniser.begin();
+            recogniser.look_at_whole(&plain([210, 20, 30])).expect("it computes");
+            recogniser.join_kept();
+            assert_eq!((recogniser.pooled(), recogniser.candidates(1)[0].sku.as_str()), (pooled, "red"), "{earlier:?}");
+        }
     }
 
     #[test]

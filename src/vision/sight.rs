@@ -7,7 +7,7 @@ use super::crop::Rectangle;
 use super::gallery::{Gallery, GalleryError};
 use super::recogniser::{Look, Recogniser};
 use crate::domain::cart::{CameraFault, CartInput};
-use crate::domain::fusion::{Candidate, CodeSighting, Sighting};
+use crate::domain::fusion::{CodeSighting, Sighting};
 use crate::domain::gs1::{CodeFacts, InStoreRule};
 use crate::domain::units::Stamp;
 use crate::ports::{EmbedError, Embedder, Frame, ModelId};
@@ -101,13 +101,15 @@ impl Sight {
         match self.finder.see(frame) {
             Some(SceneEvent::Covered) => inputs.push(CartInput::CameraFaulted(CameraFault::Covered)),
             Some(SceneEvent::Uncovered) => inputs.push(CartInput::CameraRecovered),
-            Some(SceneEvent::Changed { began, ended, region, area }) => {
-                let (codes, sighting) = self.look(frame, began, ended, region, area);
+            Some(SceneEvent::Changed { began, ended, region, area, held }) => {
+                let (codes, sighting) = self.look(frame, (began, ended), region, area, held);
                 self.tell(&codes, frame.at, &mut inputs);
                 inputs.push(CartInput::Sighted(sighting));
                 self.told.clear();
             }
             Some(SceneEvent::Unclear { began, ended }) => {
+                self.recogniser.begin();
+                self.recogniser.keep();
                 inputs.push(CartInput::Sighted(nothing_seen(began, ended)));
                 self.told.clear();
             }
@@ -120,10 +122,10 @@ impl Sight {
     fn look(
         &mut self,
         frame: &Frame,
-        began: Stamp,
-        ended: Stamp,
+        (began, ended): (Stamp, Stamp),
         region: Rectangle,
         area: f32,
+        held: bool,
     ) -> (Vec<CodeFacts>, Sighting) {
         let Sight { settings, finder, recogniser, reader, .. } = self;
         let (Some(before), Some(after)) = (finder.before(), finder.after()) else {
@@ -133,8 +135,19 @@ impl Sight {
         let mut read = || if with_codes { reader.read(frame, around(frame, region), true) } else { Vec::new() };
         let (codes, seen) = std::thread::scope(|scope| {
             let reading = std::thread::Builder::new().name("codes".to_owned()).spawn_scoped(scope, &mut read);
-            let seen = candidates(recogniser, settings, after, region)
-                .and_then(|appeared| Ok((appeared, candidates(recogniser, settings, before, region)?)));
+            let mut seen = || {
+                look_at(recogniser, settings, after, region)?;
+                // What a hand held still in view before it let go was seen already: all looks count.
+                if held {
+                    recogniser.join_kept();
+                }
+                recogniser.keep();
+                let (appeared, frames) = (recogniser.candidates(settings.candidates), recogniser.pooled());
+                look_at(recogniser, settings, before, region)?;
+                let vanished = recogniser.candidates(settings.candidates);
+                Ok::<_, EmbedError>(Sighting { began, ended, appeared, vanished, frames, area })
+            };
+            let seen = seen();
             (reading.map(|reading| reading.join()), seen)
         });
         let codes = match codes {
@@ -143,14 +156,11 @@ impl Sight {
             // A system that gives no thread reads them afterwards.
             Err(_) => read(),
         };
-        let sighting = match seen {
-            Ok(((appeared, frames), (vanished, _))) => Sighting { began, ended, appeared, vanished, frames, area },
-            Err(error) => {
-                // Nothing recognised is what the cart must know; it then asks.
-                tracing::error!("{error}");
-                nothing_seen(began, ended)
-            }
-        };
+        let sighting = seen.unwrap_or_else(|error| {
+            // Nothing recognised is what the cart must know; it then asks.
+            tracing::error!("{error}");
+            nothing_seen(began, ended)
+        });
         (codes, sighting)
     }
 
@@ -201,18 +211,15 @@ fn around(frame: &Frame, region: Rectangle) -> Rectangle {
     }
 }
 
-/// What a region looks like, and in how many crops it was looked at.
-fn candidates(
+/// Looks at a region in each of the ways that the settings name.
+fn look_at(
     recogniser: &mut Recogniser,
     settings: &SightSettings,
     frame: &Frame,
     region: Rectangle,
-) -> Result<(Vec<Candidate>, u32), EmbedError> {
+) -> Result<(), EmbedError> {
     recogniser.begin();
-    for look in &settings.looks {
-        recogniser.look(frame, region, *look)?;
-    }
-    Ok((recogniser.candidates(settings.candidates), recogniser.pooled()))
+    settings.looks.iter().try_for_each(|look| recogniser.look(frame, region, *look))
 }
 
 fn nothing_seen(began: Stamp, ended: Stamp) -> Sighting {

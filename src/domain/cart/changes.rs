@@ -24,6 +24,8 @@ const SEVERAL: f64 = 0.1;
 /// A hand presses on a thing or lowers it for about so long; two things one after the other take longer (estimates).
 const PRESSED_MS: f64 = 500.0;
 const PRESSED_SPREAD_MS: f64 = 150.0;
+/// What was seen of several things at once says less of each (an estimate).
+const SHOWS_SEVERAL: f64 = 0.5;
 /// The parts of one thing may lie anywhere in so many grams.
 const PARTS_WITHIN: f64 = 2000.0;
 
@@ -224,8 +226,27 @@ impl Cart {
     }
 
     pub(super) fn judge(&self, evidence: &ChangeEvidence) -> Judgement {
-        let judgement = judge(&self.settings.fusion, &self.catalog, &self.basket, evidence);
+        let mut settings = self.settings.fusion;
+        if self.shows_several(evidence) {
+            settings.sight_scale *= SHOWS_SEVERAL;
+        }
+        let judgement = judge(&settings, &self.catalog, &self.basket, evidence);
         self.with_price_weights(judgement, evidence)
+    }
+
+    /// Whether what was seen shows something else as well that came in or went out in the same movement.
+    fn shows_several(&self, evidence: &ChangeEvidence) -> bool {
+        let Some(sighting) = &evidence.sighting else { return false };
+        let own = &evidence.change;
+        let is_alike = |change: Grams| change.0.is_sign_positive() == own.change.0.is_sign_positive();
+        let pending = self.pending.iter().map(|pending| &pending.evidence.change);
+        let waiting = pending.filter(|other| other.began != own.began && is_alike(other.change));
+        let booked = self.basket.entries().iter().rev().map(|entry| &entry.evidence).take(3);
+        let booked = booked.filter(|other| other.began != own.began && is_alike(other.change));
+        waiting
+            .map(|other| other.began)
+            .chain(booked.map(|other| other.began))
+            .any(|began| sighting.began <= began.plus_millis(300) && began <= sighting.ended.plus_millis(150))
     }
 
     /// When all that can be known of a change is known; when it may be booked; when it may be asked about.
