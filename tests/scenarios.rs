@@ -144,7 +144,7 @@ impl Script {
                     None => (candidates(rest), Vec::new()),
                 };
                 let (began, ended) = (now.minus_millis(800), now);
-                CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area: 0.1 })
+                CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area: 0.1, places: 1 })
             }
             // code <GTIN> [net <grams>]
             "code" => {

@@ -39,7 +39,16 @@ enum Told {
     #[serde(rename = "code")]
     Code(i64, crate::domain::units::Gtin),
     #[serde(rename = "seen")]
-    Seen { at: i64, began: i64, ended: i64, area: f32, appeared: Vec<(Sku, f32)>, vanished: Vec<(Sku, f32)> },
+    Seen {
+        at: i64,
+        began: i64,
+        ended: i64,
+        area: f32,
+        #[serde(default)]
+        places: u32,
+        appeared: Vec<(Sku, f32)>,
+        vanished: Vec<(Sku, f32)>,
+    },
 }
 
 /// What was told of one act.
@@ -84,6 +93,7 @@ impl Told {
                 began: offset(sighting.began, contact),
                 ended: offset(sighting.ended, contact),
                 area: sighting.area,
+                places: sighting.places,
                 appeared: best(&sighting.appeared),
                 vanished: best(&sighting.vanished),
             }),
@@ -104,7 +114,7 @@ impl Told {
                 let at = moment(contact, *at);
                 (at, CartInput::CodeSeen(CodeSighting::plain(at, *gtin)))
             }
-            Told::Seen { at, began, ended, area, appeared, vanished } => {
+            Told::Seen { at, began, ended, area, places, appeared, vanished } => {
                 let sighting = Sighting {
                     began: moment(contact, *began),
                     ended: moment(contact, *ended),
@@ -112,6 +122,7 @@ impl Told {
                     vanished: candidates(vanished),
                     frames: 2,
                     area: *area,
+                    places: *places,
                 };
                 (moment(contact, *at), CartInput::Sighted(sighting))
             }

@@ -59,6 +59,8 @@ pub enum SceneEvent {
         region: Rectangle,
         /// Share of the view that differs, 0 to 1.
         area: f32,
+        /// In how many places, well apart.
+        places: u32,
         /// Whether the change before this one showed a hand that held something still for a moment, likely the same thing.
         held: bool,
     },
@@ -251,10 +253,12 @@ impl ChangeFinder {
             Some((place, Difference::Region(region))) => Some((place, region)),
             _ => None,
         };
+        let places = if found.is_some() { self.comparer.places(&self.now) } else { 0 };
         let ended = self.anchor_at;
         let event = match found {
             Some((place, cells)) => Some(SceneEvent::Changed {
                 held: Some(place) != newest,
+                places,
                 began,
                 ended,
                 region: self.now.pixels(cells.left, cells.top, cells.right, cells.bottom),

@@ -33,6 +33,8 @@ pub struct CellRegion {
 
 /// Smallest region, as a share of the view, that is worth looking at.
 const SMALLEST_AREA: f32 = 0.0012;
+/// A place counts with at least this share of all that changed.
+const LEAST_PLACE: f32 = 0.15;
 /// With more of the view changed than this, the cart moved or the light was switched.
 const LARGEST_AREA: f32 = 0.6;
 /// The region must hold at least this share of all that changed.
@@ -114,6 +116,16 @@ impl Comparer {
             bottom: largest.bottom,
             area,
         })
+    }
+
+    /// In how many places, well apart, the last comparison found a difference worth a look. `grid` is one of the two that
+    /// were compared.
+    pub fn places(&mut self, grid: &Grid) -> u32 {
+        let parts = self.parts(grid.width, grid.height, 1);
+        let total: f32 = parts.iter().map(|part| part.mass).sum();
+        let least_cells = SMALLEST_AREA * grid.cells() as f32;
+        let is_worth = |part: &&Part| part.mass >= LEAST_PLACE * total && part.cells as f32 >= least_cells;
+        parts.iter().filter(is_worth).count() as u32
     }
 
     /// Copies which cells differed in the last comparison.
@@ -381,6 +393,19 @@ mod tests {
             let (difference, _) =
                 compare(&basket.draw(Stamp(0), &mut Noise::new(3)), &after.draw(Stamp(1), &mut Noise::new(4)));
             assert_eq!(difference, Difference::Nothing, "{name}");
+        }
+    }
+
+    #[test]
+    fn things_that_came_apart_are_in_two_places_and_a_speck_is_in_none() {
+        let basket = Scene::basket().with(thing(60, 300, 90, [180, 40, 30]));
+        let large = thing(200, 200, 100, [220, 190, 40]);
+        for (other, places) in [(thing(450, 260, 70, [40, 120, 50]), 2), (thing(560, 100, 20, [40, 120, 50]), 1)] {
+            let scene = basket.clone().with(large).with(other);
+            let grids = [&basket, &scene].map(|scene| grid(&scene.draw(Stamp(0), &mut Noise::new(8))));
+            let mut comparer = Comparer::default();
+            comparer.compare(&grids[0], &grids[1], 1.0);
+            assert_eq!(comparer.places(&grids[1]), places);
         }
     }
 
