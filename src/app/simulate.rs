@@ -83,6 +83,9 @@ fn simulation(args: &SimulateArgs) -> Result<Simulation, Failure> {
             Eyes::Model(Box::new(CameraWatch::new(sight)), Clock::start())
         }
     };
+    if let Some(folder) = &args.keep {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("the folder of recordings", folder, &error))?;
+    }
     let settings = SimulationSettings {
         items: args.items,
         shoppers: args.shopper.map_or_else(Shoppers::default, Shoppers::only),
