@@ -122,8 +122,11 @@ const BLOWN: f32 = 0.5;
 const BLURRED: f32 = 0.05;
 /// Photos more alike than this teach nothing new.
 const ALIKE: f32 = 0.995;
-/// Products more alike than this are warned of.
+/// Products whose photos are more alike than this are warned of.
 const CONFUSING: f32 = 0.8;
+/// The same for photos and what a training learnt of another product: a trained product's own photos reach 0.6, photos of
+/// other trained products 0.17, and of untrained ones that look like it 0.45 to 0.6.
+const CONFUSING_LEARNT: f32 = 0.45;
 /// What likeness to photos counts, against likeness to what a training learnt: photos share much that is not the product,
 /// and unweighted would draw in what is known already. With 16 products left out of a training, 5 photos each, 83 % of
 /// their other photos are named right among all 81 at this weight: see `models/model-card.md`.
@@ -191,7 +194,9 @@ pub fn enrol(options: &EnrolOptions, embedder: &mut dyn Embedder) -> Result<Enro
     let confusions = confusions(&gallery, &seen, groups, learnt);
     for Confusion { sku, with, similarity, mistaken } in &confusions {
         let mistaken = mistaken.filter(|share| *share > 0.0);
-        if *similarity >= CONFUSING || mistaken.is_some() {
+        let by_photos = |sku: &Sku| gallery.vectors(sku).first().is_some_and(|vector| norm(vector) < 0.99);
+        let confusing = if by_photos(sku) && by_photos(with) { CONFUSING } else { CONFUSING_LEARNT };
+        if *similarity >= confusing || mistaken.is_some() {
             let of_photos = mistaken.map(|share| format!(", {:.0} % of its photos look more like that", share * 100.0));
             let of_photos = of_photos.unwrap_or_default();
             warnings.push(format!(
