@@ -428,6 +428,34 @@ mod tests {
     }
 
     #[test]
+    fn what_a_hand_held_still_over_its_place_is_compared_with_the_basket_at_rest() {
+        // Held, it is larger and covers the place where it will lie, and so does the hand beside it.
+        let (held, hand) = (thing(220, 300, 150, [60, 160, 60]), thing(330, 330, 120, [200, 150, 120]));
+        let lying = thing(200, 300, 90, [50, 150, 50]);
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let scenes =
+            [(Scene::basket(), 10), (Scene::basket().with(held).with(hand), 8), (Scene::basket().with(lying), 8)];
+        let events = play(&mut finder, 0, &scenes);
+        let [SceneEvent::Changed { held: false, .. }, SceneEvent::Changed { region, held: true, .. }] = events[..]
+        else {
+            panic!("{events:?}")
+        };
+        assert!(region.overlap(&Rectangle { left: 155, top: 255, width: 90, height: 90 }) > 0.6, "{region:?}");
+        assert_eq!(finder.before().map(|frame| frame.at.millis() < 500), Some(true), "the basket without the hand");
+    }
+
+    #[test]
+    fn an_exchange_is_compared_with_what_lay_there_even_where_the_basket_was_empty_before() {
+        let (first, second) = (thing(200, 300, 90, [60, 160, 60]), thing(260, 300, 90, [180, 60, 40]));
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let scenes = [(Scene::basket(), 10), (Scene::basket().with(first), 40), (Scene::basket().with(second), 10)];
+        let events = play(&mut finder, 0, &scenes);
+        let Some(SceneEvent::Changed { region, .. }) = events.last() else { panic!("{events:?}") };
+        assert!(region.overlap(&Rectangle { left: 155, top: 255, width: 150, height: 90 }) > 0.6, "both: {region:?}");
+        assert_eq!(finder.before().map(|frame| frame.at.millis() > 600), Some(true), "with the first in it");
+    }
+
+    #[test]
     fn every_thing_of_many_is_found_in_turn_going_in_and_coming_out() {
         let things: Vec<_> =
             (0..5i32).map(|n| thing(80 + 110 * n, 150 + 40 * (n % 3), 80, [200, 40 * n as u8, 90])).collect();

@@ -239,14 +239,15 @@ impl Cart {
         let Some(sighting) = &evidence.sighting else { return false };
         let own = &evidence.change;
         let is_alike = |change: Grams| change.0.is_sign_positive() == own.change.0.is_sign_positive();
-        let pending = self.pending.iter().map(|pending| &pending.evidence.change);
-        let waiting = pending.filter(|other| other.began != own.began && is_alike(other.change));
-        let booked = self.basket.entries().iter().rev().map(|entry| &entry.evidence).take(3);
-        let booked = booked.filter(|other| other.began != own.began && is_alike(other.change));
-        waiting
-            .map(|other| other.began)
-            .chain(booked.map(|other| other.began))
-            .any(|began| sighting.began <= began.plus_millis(300) && began <= sighting.ended.plus_millis(150))
+        let asked = self.question.iter().map(|open| &open.pending);
+        let waiting = self.pending.iter().chain(asked).map(|pending| &pending.evidence.change);
+        let waiting = waiting.map(|other| (other.began, other.change));
+        let booked = self.basket.entries().iter().rev().take(3).map(|entry| &entry.evidence);
+        let booked = booked.map(|other| (other.began, other.change));
+        waiting.chain(booked).any(|(began, change)| {
+            let seen = sighting.began <= began.plus_millis(300) && began <= sighting.ended.plus_millis(150);
+            seen && began != own.began && is_alike(change)
+        })
     }
 
     /// When all that can be known of a change is known; when it may be booked; when it may be asked about.
