@@ -453,10 +453,9 @@ fn mistaken_for(gallery: &Gallery, product: &Seen, groups: usize, learnt: &[Vec<
     let mut mistaken = BTreeMap::new();
     for fold in 0..folds {
         let is_held = |place: usize| place * folds / count == fold;
-        let kept: Vec<Vec<f32>> =
-            (0..count).filter(|place| !is_held(*place)).map(|place| product.embeddings[place].clone()).collect();
+        let kept = || (0..count).filter(|place| !is_held(*place)).map(|place| product.embeddings[place].clone());
         let (own, weight) = match learnt {
-            [] => (entries(&kept, groups), PHOTO_WEIGHT),
+            [] => (entries(&kept().collect::<Vec<_>>(), groups), PHOTO_WEIGHT),
             _ => (learnt.to_vec(), 1.0),
         };
         for embedding in (0..count).filter(|place| is_held(*place)).map(|place| &product.embeddings[place]) {

@@ -331,6 +331,7 @@ fn added(
         // What the shopper has named once in this trip is likely to be what looks like it again.
         let known = if named.contains(&product.sku) { settings.named_ratio.ln() } else { 0.0 };
         let base = product_prior + sight.of(&product.sku) + code + known;
+        let has_room = change.change.0 > product.weight.mean.0 + product.tare.0 + LEAST_REST.0;
         match product.price {
             Price::Each(_) => {
                 for (index, prior) in PIECES_EACH.iter().enumerate() {
@@ -341,7 +342,7 @@ fn added(
                     weighed.push((hypothesis, base + prior_of(index, *prior).ln() + density.ln(), sigmas));
                 }
                 // Something else may have come in with it. That is never booked, but worth a picture.
-                if change.change.0 > product.weight.mean.0 + product.tare.0 + LEAST_REST.0 {
+                if has_room {
                     let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity: Quantity::Pieces(1) };
                     weighed.push((hypothesis, base + settings.beside.ln() + anything, f64::INFINITY));
                 }
@@ -359,7 +360,7 @@ fn added(
                 if !quantity.is_zero() {
                     let hypothesis = Hypothesis::Added { sku: product.sku.clone(), quantity };
                     weighed.push((hypothesis.clone(), base + density.ln(), sigmas));
-                    if change.change.0 > product.weight.mean.0 + product.tare.0 + LEAST_REST.0 {
+                    if has_room {
                         weighed.push((hypothesis, base + settings.beside.ln() + anything, f64::INFINITY));
                     }
                 }
