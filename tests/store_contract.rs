@@ -430,30 +430,42 @@ fn who_stalls_is_sent_away_and_keeps_nobody_out_for_long() {
     let store = serve(StoreConfig { deadline, ..StoreConfig::on_loopback(grocery()) }).expect("starts");
     let half = "POST /v1/trips HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n\
                 idempotency-key: k\r\ncontent-length: 99\r\n\r\n{";
-    let mut stalling: Vec<TcpStream> = (0..64)
-        .map(|_| {
-            let mut stream = TcpStream::connect(store.address()).expect("connects");
-            stream.write_all(half.as_bytes()).expect("sends");
-            stream
-        })
-        .collect();
+    let stall = || {
+        let mut stream = TcpStream::connect(store.address()).expect("connects");
+        stream.write_all(half.as_bytes()).expect("sends");
+        stream
+    };
+    let mut stalling: Vec<TcpStream> = (0..64).map(|_| stall()).collect();
     // One client for all: making one takes longer than an answer, and on a busy machine longer than the deadline allows.
     let client = Client::builder().pool_max_idle_per_host(0).build().expect("a client");
     let healthz = || client.get(format!("{}/healthz", store.url())).send().expect("answers");
-    // The store may still be reading the heads of the 64.
-    let busy = (0..1000).map(|_| healthz()).find(|response| response.status().as_u16() != 200).expect("is full");
+    // A request that is answered while the heads of the 64 are still being read takes the place of one of them, and that one
+    // is sent away at once: each such request is made up for by one more that stalls.
+    let busy = (0..1000)
+        .map(|_| healthz())
+        .find(|response| {
+            let full = response.status().as_u16() != 200;
+            if !full {
+                stalling.push(stall());
+            }
+            full
+        })
+        .expect("is full");
     assert_eq!(busy.headers()["retry-after"], "1");
     let (status, kind, _) = problem(busy, "the 65th");
     assert_eq!((status, kind.as_str()), (503, "busy"));
 
-    let mut answer = Vec::new();
-    let mut part = [0; 2048];
-    while !String::from_utf8_lossy(&answer).contains("timed-out") {
-        let read = stalling[0].read(&mut part).expect("an answer");
-        assert!(read > 0, "only {:?} came", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&part[..read]);
-    }
-    assert!(answer.starts_with(b"HTTP/1.1 503"), "{:?}", String::from_utf8_lossy(&answer));
+    let answer_of = |stream: &mut TcpStream| {
+        let (mut answer, mut part) = (String::new(), [0; 2048]);
+        while !answer.contains("timed-out") && !answer.contains("busy") {
+            let read = stream.read(&mut part).expect("an answer");
+            assert!(read > 0, "only {answer:?} came");
+            answer.push_str(&String::from_utf8_lossy(&part[..read]));
+        }
+        answer
+    };
+    let answer = stalling.iter_mut().map(answer_of).find(|answer| answer.contains("timed-out")).expect("one timed out");
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer:?}");
     drop(stalling);
     // Those that began a moment later are sent away a moment later.
     assert!((0..1000).any(|_| healthz().status().as_u16() == 200), "the store stays full");
@@ -543,7 +555,8 @@ fn a_receipt_says_where_each_weight_came_from_and_names_a_demonstration_only_whe
 
 /// A server that sends one prepared answer to whoever comes.
 fn impostor(answer: &str) -> String {
-    let answer = answer.to_owned();
+    // Who is told that the connection ends does not send the next request on it.
+    let answer = answer.replacen("\r\n", "\r\nconnection: close\r\n", 1);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -552,6 +565,9 @@ fn impostor(answer: &str) -> String {
             let mut asked = [0; 4096];
             let _ = stream.read(&mut asked);
             let _ = stream.write_all(answer.as_bytes());
+            // What was asked is read to its end: to close before resets the connection, and the answer may be lost.
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            while stream.read(&mut asked).is_ok_and(|read| read > 0) {}
         }
     });
     format!("http://{address}")
