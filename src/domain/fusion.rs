@@ -132,9 +132,16 @@ pub struct ChangeEvidence {
     pub sighting: Option<Sighting>,
     /// Codes read meanwhile.
     pub codes: Vec<Gtin>,
+    /// Whether the sighting holds what was seen of two things.
+    pub mixed: bool,
 }
 
 impl ChangeEvidence {
+    /// A change of which nothing was seen.
+    pub fn of(change: SettledChange) -> ChangeEvidence {
+        ChangeEvidence { change, sighting: None, codes: Vec::new(), mixed: false }
+    }
+
     /// What the changed region looks like now, and what it looked like before; nothing where nothing was seen.
     fn seen(&self) -> (&[Candidate], &[Candidate]) {
         let seen = self.sighting.as_ref();
@@ -398,38 +405,37 @@ fn removed(
                     let spread =
                         (product.weight.spread.0.powi(2) * rest + (change.margin.0 / 2.0).powi(2) + 4.0).sqrt();
                     let (density, sigmas) = normal(settings, gone.0, expected, spread);
-                    let prior: f64 = if pieces == 1 || pieces == held { 0.45 } else { 0.1 / f64::from(held) };
                     let quantity = Quantity::Pieces(pieces);
                     weighed.push((
                         Hypothesis::Removed { line: line.clone(), quantity },
-                        base + prior.ln() + density.ln(),
+                        base + taken_of(pieces, held).ln() + density.ln(),
                         sigmas,
                     ));
                 }
             }
             Quantity::Weighed(WeighedGrams(held)) => {
+                let lot = pieces_in_lot(settings, product, line.mass);
                 let spread = ((change.margin.0 / 2.0).powi(2) + 4.0).sqrt();
                 let (whole, whole_sigmas) = normal(settings, gone.0, line.mass.0, spread);
+                let all: f64 = (1..).zip(lot).map(|(count, probable)| probable * taken_of(count, count)).sum();
                 let quantity = Quantity::Weighed(WeighedGrams(held));
                 weighed.push((
                     Hypothesis::Removed { line: line.clone(), quantity },
-                    base + 0.8_f64.ln() + whole.ln(),
+                    base + all.ln() + whole.ln(),
                     whole_sigmas,
                 ));
                 let part = WeighedGrams::estimated(gone);
                 if part.0 > 0 && part.0 < held && gone.0 < line.mass.0 - 2.0 * spread {
                     let (mut density, mut sigmas) = (0.0, f64::INFINITY);
-                    for pieces in 1..=10 {
+                    for pieces in 1..PIECES_LOOSE.len() as u32 {
                         let (one, off) = pieces_density(settings, product, pieces, gone, change.margin);
-                        density += 0.1 * one;
+                        let larger = (1..).zip(lot).filter(|(count, _)| *count > pieces);
+                        density +=
+                            larger.map(|(count, probable)| probable * taken_of(pieces, count)).sum::<f64>() * one;
                         sigmas = sigmas.min(off);
                     }
                     let quantity = Quantity::Weighed(part);
-                    weighed.push((
-                        Hypothesis::Removed { line: line.clone(), quantity },
-                        base + 0.2_f64.ln() + density.ln(),
-                        sigmas,
-                    ));
+                    weighed.push((Hypothesis::Removed { line: line.clone(), quantity }, base + density.ln(), sigmas));
                 }
             }
         }
@@ -440,6 +446,28 @@ fn removed(
     }
     weighed.push((Hypothesis::Unknown, settings.unknown.ln() + sight.unknown + (1.0 / 3000.0_f64).ln(), 0.0));
     weighed
+}
+
+/// Prior of `pieces` of a line's `held` being taken out: mostly one or all; estimates.
+fn taken_of(pieces: u32, held: u32) -> f64 {
+    match (pieces, held) {
+        (1, 1) => 1.0,
+        (1, 2) => 0.6,
+        (2, 2) => 0.4,
+        (1, _) => 0.5,
+        (all, held) if all == held => 0.3,
+        (_, held) => 0.2 / f64::from(held - 2),
+    }
+}
+
+/// How probable it is that a lot of loose goods holds so many pieces (index 0 is one), by its mass.
+fn pieces_in_lot(settings: &FusionSettings, product: &Product, mass: Grams) -> [f64; PIECES_LOOSE.len()] {
+    let mut lot = PIECES_LOOSE;
+    for (pieces, probable) in (1..).zip(&mut lot) {
+        *probable *= pieces_density(settings, product, pieces, mass, Grams(0.0)).0;
+    }
+    let sum: f64 = lot.iter().sum();
+    lot.map(|probable| probable / sum)
 }
 
 /// Takes together what comes to the same: as much of one product, out of whichever of its lines.
@@ -562,6 +590,7 @@ mod tests {
                 places: 1,
             }),
             codes: code.map(|code| code.parse().expect("a valid GTIN")).into_iter().collect(),
+            mixed: false,
         }
     }
 

@@ -179,12 +179,8 @@ impl Cart {
         }
         evidence.change.change = Grams(own);
         let margin = Grams(change.margin.0.hypot(2.0 * deviation));
-        let evidence = ChangeEvidence {
-            change: SettledChange { change: Grams(rest), margin, ..change },
-            sighting: None,
-            codes: Vec::new(),
-        };
-        Some(Pending::of(evidence))
+        let rest = SettledChange { change: Grams(rest), margin, ..change };
+        Some(Pending::of(ChangeEvidence::of(rest)))
     }
 
     pub(super) fn book_as(

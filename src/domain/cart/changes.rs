@@ -26,6 +26,8 @@ const PRESSED_MS: f64 = 500.0;
 const PRESSED_SPREAD_MS: f64 = 150.0;
 /// What was seen of several things at once says less of each (an estimate).
 const SHOWS_SEVERAL: f64 = 0.5;
+/// What is seen less like a product than this (cosine) shows no product clearly (an estimate).
+const CLEAR: f32 = 0.3;
 /// The parts of one thing may lie anywhere in so many grams.
 const PARTS_WITHIN: f64 = 2000.0;
 
@@ -53,7 +55,11 @@ impl Pending {
 impl Cart {
     /// Files a settled change as an event, unless it is nothing, undoes one that is still open, or belongs to one.
     pub(super) fn note_change(&mut self, change: SettledChange, outputs: &mut Vec<CartOutput>) {
+        let change = self.with_crumbs(change);
         let small = self.is_nothing(&change);
+        if !small && self.take_apart(change) {
+            return;
+        }
         // The hand has not left the view since, or only just: it lowers a thing, presses on it, takes back what it put in,
         // or brings more. What all of it comes to is judged when the hand is gone.
         let goes_on = |pending: &Pending| {
@@ -69,6 +75,7 @@ impl Cart {
             return;
         }
         if small {
+            self.crumbs = Some(change);
             return;
         }
         // A hand that pressed and let go, or a thing put in and taken back before anyone answered: nothing happened.
@@ -84,7 +91,7 @@ impl Cart {
             self.question = None;
             return;
         }
-        if self.correct_question(change) || self.take_apart(change) {
+        if self.correct_question(change) {
             return;
         }
         // The camera sees all that enters the basket. Where it saw nothing, somebody leans on the cart or lifts it: only
@@ -95,14 +102,26 @@ impl Cart {
         self.file(change, outputs);
     }
 
+    /// A change with the small ones before it in the same movement: what is taken out slowly looks like drift in each part.
+    fn with_crumbs(&mut self, change: SettledChange) -> SettledChange {
+        let crumbs = self.crumbs.take().filter(|crumbs| {
+            let in_view = self.view_moving_since.is_some_and(|since| since <= crumbs.settled);
+            in_view && change.began.millis_since(crumbs.settled) <= self.settings.hand_ms
+        });
+        crumbs.map_or(change, |crumbs| sum(&crumbs, &change))
+    }
+
     /// Makes a change an event of its own.
     fn file(&mut self, change: SettledChange, outputs: &mut Vec<CartOutput>) {
         if self.between_trips() {
             self.begin_trip(outputs);
             self.base = Some(change.load - change.change);
         }
-        let evidence =
-            ChangeEvidence { change, sighting: self.find_sighting(&change), codes: self.find_codes(&change) };
+        let evidence = ChangeEvidence {
+            sighting: self.find_sighting(&change),
+            codes: self.find_codes(&change),
+            ..ChangeEvidence::of(change)
+        };
         self.pending.push_back(Pending::of(evidence));
     }
 
@@ -127,13 +146,20 @@ impl Cart {
         true
     }
 
-    /// One of several things has been taken out again, as the shopper was bidden: the question goes on about the rest.
+    /// One of several things has been taken out again, as the shopper was bidden, or another one after it: the question goes
+    /// on about the rest.
     fn take_apart(&mut self, change: SettledChange) -> bool {
-        let takes_one = |open: &mut OpenQuestion| {
-            let whole = open.pending.evidence.change.change;
-            open.question.kind == QuestionKind::TakeOneOut && change.change.0 < 0.0 && (whole + change.change).0 > 0.0
+        let least = self.settings.dead_band.0;
+        let leaves_some =
+            |pending: &Pending| change.change.0 < 0.0 && (pending.evidence.change.change + change.change).0 > least;
+        let takes_one =
+            |open: &mut OpenQuestion| open.question.kind == QuestionKind::TakeOneOut && leaves_some(&open.pending);
+        let waits = |pending: &Pending| pending.left_over && leaves_some(pending);
+        let taken = match self.pending.iter().position(waits) {
+            Some(index) => self.pending.remove(index),
+            None => self.question.take_if(takes_one).map(|open| open.pending),
         };
-        let Some(OpenQuestion { mut pending, .. }) = self.question.take_if(takes_one) else { return false };
+        let Some(mut pending) = taken else { return false };
         pending.evidence.change = sum(&pending.evidence.change, &change);
         pending.parts.clear();
         pending.left_over = true;
@@ -237,6 +263,9 @@ impl Cart {
     /// Whether what was seen shows something else as well that came in or went out in the same movement.
     fn shows_several(&self, evidence: &ChangeEvidence) -> bool {
         let Some(sighting) = &evidence.sighting else { return false };
+        if evidence.mixed {
+            return true;
+        }
         let own = &evidence.change;
         let is_alike = |change: Grams| change.0.is_sign_positive() == own.change.0.is_sign_positive();
         let asked = self.question.iter().map(|open| &open.pending);
@@ -334,7 +363,7 @@ impl Cart {
     /// A part with what was seen around it, or else with what was seen of the whole.
     fn evidence_of_part(&self, whole: &ChangeEvidence, part: SettledChange) -> ChangeEvidence {
         let sighting = self.find_sighting(&part).or_else(|| whole.sighting.clone());
-        ChangeEvidence { change: part, sighting, codes: whole.codes.clone() }
+        ChangeEvidence { change: part, sighting, codes: whole.codes.clone(), mixed: whole.mixed }
     }
 
     fn ask(&mut self, pending: Pending, judgement: Judgement, options: &[Scored], outputs: &mut Vec<CartOutput>) {
@@ -446,7 +475,7 @@ impl Cart {
         }
         let margin = Grams(self.explicable() / 2.0);
         let change = SettledChange { change: rest, margin, load, began: self.handled_at, settled: self.handled_at };
-        let evidence = ChangeEvidence { change, sighting: None, codes: Vec::new() };
+        let evidence = ChangeEvidence::of(change);
         let judgement = self.judge(&evidence);
         let options = options(&judgement.scored);
         self.ask(Pending::of(evidence), judgement, &options, outputs);
@@ -475,15 +504,40 @@ fn sum(first: &SettledChange, then: &SettledChange) -> SettledChange {
     }
 }
 
-/// Keeps the sighting that shows more of the item: a hand may have lain over it when the view was first still.
+/// Adds what was seen later. Of two sightings of the same thing the one that shows more of it is kept: a hand may have lain
+/// over it when the view was first still. Where they show different things, the next one may have come into view already:
+/// both count.
 fn prefer(evidence: &mut ChangeEvidence, sighting: &Sighting) {
     let came_in = evidence.change.change.0 > 0.0;
-    let clearness = |sighting: &Sighting| {
-        let candidates = if came_in { &sighting.appeared } else { &sighting.vanished };
-        candidates.first().map_or(-1.0, |best| best.similarity)
+    let shown = |sighting: &Sighting| match came_in {
+        true => sighting.appeared.first().cloned(),
+        false => sighting.vanished.first().cloned(),
     };
-    if evidence.sighting.as_ref().is_none_or(|held| clearness(sighting) > clearness(held)) {
+    let Some(held) = &mut evidence.sighting else {
         evidence.sighting = Some(sighting.clone());
+        return;
+    };
+    let (Some(later), Some(earlier)) = (shown(sighting), shown(held)) else {
+        if shown(held).is_none() {
+            held.clone_from(sighting);
+        }
+        return;
+    };
+    let differ = later.sku != earlier.sku && later.similarity.min(earlier.similarity) > CLEAR;
+    let other = if later.similarity > earlier.similarity {
+        std::mem::replace(held, sighting.clone())
+    } else {
+        sighting.clone()
+    };
+    if differ && came_in {
+        evidence.mixed = true;
+        for candidate in other.appeared {
+            match held.appeared.iter_mut().find(|known| known.sku == candidate.sku) {
+                Some(known) => known.similarity = known.similarity.max(candidate.similarity),
+                None => held.appeared.push(candidate),
+            }
+        }
+        held.appeared.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     }
 }
 

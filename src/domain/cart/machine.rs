@@ -124,6 +124,8 @@ pub struct Cart {
     trips: u32,
     pub(super) basket: Basket,
     pub(super) pending: VecDeque<Pending>,
+    /// Changes too small to be a thing, that settled one after the other in the present movement.
+    pub(super) crumbs: Option<SettledChange>,
     pub(super) question: Option<OpenQuestion>,
     pub(super) questions: u32,
     pub(super) sightings: VecDeque<Sighting>,
@@ -158,6 +160,7 @@ impl Cart {
             trips: 0,
             basket: Basket::default(),
             pending: VecDeque::new(),
+            crumbs: None,
             question: None,
             questions: 0,
             sightings: VecDeque::new(),
