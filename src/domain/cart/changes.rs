@@ -10,10 +10,10 @@ use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Gtin, Sku, Stamp};
 
-/// A view that is still so soon after the first touch may show a hand that holds still; the goods are then watched for a
-/// little longer (estimates).
+/// A view that is still so soon after the first touch may show a hand that holds still; the goods are then watched until the
+/// view has been still for so long (estimates).
 const LET_GO_MS: u64 = 120;
-const WATCHED_MS: u64 = 200;
+const WATCHED_MS: u64 = 460;
 /// A load that moves again is given so long to settle before what settled earlier is judged (an estimate).
 const GOES_ON_MS: u64 = 900;
 /// A hand that rests on an item while the view is still carries at most this share of it (an estimate).
@@ -284,18 +284,19 @@ impl Cart {
         let settings = &self.settings;
         let change = &pending.evidence.change;
         let let_go = |sighting: &Sighting| sighting.ended >= change.began.plus_millis(LET_GO_MS);
-        let wait = if self.camera_fault.is_some() {
-            0
+        let stilled = || self.sightings.iter().filter(|seen| covers(seen, change)).map(|seen| seen.ended).max();
+        let decided = if self.camera_fault.is_some() {
+            change.settled
         } else if self.view_moving_since.is_some() {
-            settings.moving_wait_ms
+            change.settled.plus_millis(settings.moving_wait_ms)
         } else if self.sightings.iter().any(let_go) {
-            0
+            change.settled
         } else {
-            WATCHED_MS
+            stilled().unwrap_or(change.settled).plus_millis(WATCHED_MS).max(change.settled)
         };
         // The load moves again: perhaps the same hand.
         let goes_on = self.disturbed_since.map_or(Stamp(0), |since| since.plus_millis(GOES_ON_MS));
-        let known = change.settled.plus_millis(wait).max(goes_on);
+        let known = decided.max(goes_on);
         let seen = pending.evidence.sighting.as_ref().map_or(change.settled, |sighting| sighting.ended);
         let still = known.max(seen);
         [known, still.max(change.settled.plus_millis(settings.hold_ms)), still.plus_millis(settings.ask_hold_ms)]

@@ -52,7 +52,7 @@ impl Default for CartSettings {
             fusion: FusionSettings::default(),
             dead_band: Grams(8.0),
             moving_wait_ms: 4000,
-            hold_ms: 150,
+            hold_ms: 100,
             ask_hold_ms: 900,
             hand_ms: 1500,
             patience_ms: 12_000,
