@@ -139,12 +139,23 @@ impl Script {
                     };
                     words.chunks(2).map(candidate).collect()
                 };
+                let clear = rest.last() != Some(&"unclear");
+                let rest = if clear { rest } else { &rest[..rest.len() - 1] };
                 let (appeared, vanished) = match rest.iter().position(|word| *word == "gone") {
                     Some(place) => (candidates(&rest[..place]), candidates(&rest[place + 1..])),
                     None => (candidates(rest), Vec::new()),
                 };
                 let (began, ended) = (now.minus_millis(800), now);
-                CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area: 0.1, places: 1 })
+                CartInput::Sighted(Sighting {
+                    began,
+                    ended,
+                    appeared,
+                    vanished,
+                    frames: 3,
+                    area: 0.1,
+                    places: 1,
+                    clear,
+                })
             }
             // code <GTIN> [net <grams>]
             "code" => {

@@ -41,6 +41,13 @@ pub struct Sighting {
     /// In how many places, well apart, it changed.
     #[serde(default = "one_place")]
     pub places: u32,
+    /// Whether it changed in one place; otherwise what was seen is worth a picture in a question, and books nothing.
+    #[serde(default = "in_one")]
+    pub clear: bool,
+}
+
+fn in_one() -> bool {
+    true
 }
 
 fn one_place() -> u32 {
@@ -222,9 +229,11 @@ pub fn judge(settings: &FusionSettings, catalog: &Catalog, basket: &Basket, evid
     };
     // A sighting without candidates says that something moved and nothing usable was seen: that is no evidence.
     let seen = by_code
-        || evidence.sighting.as_ref().is_some_and(|sighting| match evidence.change.change.0 > 0.0 {
-            true => !sighting.appeared.is_empty(),
-            false => !sighting.vanished.is_empty(),
+        || evidence.sighting.as_ref().filter(|sighting| sighting.clear).is_some_and(|sighting| {
+            match evidence.change.change.0 > 0.0 {
+                true => !sighting.appeared.is_empty(),
+                false => !sighting.vanished.is_empty(),
+            }
         });
     let verdict = match scored.first() {
         Some(best)
@@ -588,6 +597,7 @@ mod tests {
                 frames: 3,
                 area: 0.1,
                 places: 1,
+                clear: true,
             }),
             codes: code.map(|code| code.parse().expect("a valid GTIN")).into_iter().collect(),
             mixed: false,

@@ -46,9 +46,15 @@ enum Told {
         area: f32,
         #[serde(default)]
         places: u32,
+        #[serde(default = "clear")]
+        clear: bool,
         appeared: Vec<(Sku, f32)>,
         vanished: Vec<(Sku, f32)>,
     },
+}
+
+fn clear() -> bool {
+    true
 }
 
 /// What was told of one act.
@@ -94,6 +100,7 @@ impl Told {
                 ended: offset(sighting.ended, contact),
                 area: sighting.area,
                 places: sighting.places,
+                clear: sighting.clear,
                 appeared: best(&sighting.appeared),
                 vanished: best(&sighting.vanished),
             }),
@@ -114,7 +121,7 @@ impl Told {
                 let at = moment(contact, *at);
                 (at, CartInput::CodeSeen(CodeSighting::plain(at, *gtin)))
             }
-            Told::Seen { at, began, ended, area, places, appeared, vanished } => {
+            Told::Seen { at, began, ended, area, places, clear, appeared, vanished } => {
                 let sighting = Sighting {
                     began: moment(contact, *began),
                     ended: moment(contact, *ended),
@@ -123,6 +130,7 @@ impl Told {
                     frames: 2,
                     area: *area,
                     places: *places,
+                    clear: *clear,
                 };
                 (moment(contact, *at), CartInput::Sighted(sighting))
             }

@@ -61,6 +61,8 @@ pub enum SceneEvent {
         area: f32,
         /// In how many places, well apart.
         places: u32,
+        /// Whether it is one place that the view differs in; otherwise what is seen there proves nothing.
+        clear: bool,
         /// Whether the change before this one showed a hand that held something still for a moment, likely the same thing.
         held: bool,
     },
@@ -250,13 +252,15 @@ impl ChangeFinder {
             (place, self.comparer.compare(&still.grid, &self.now, self.noise))
         });
         let found = match differences.find(|(_, difference)| !matches!(difference, Difference::Nothing)) {
-            Some((place, Difference::Region(region))) => Some((place, region)),
+            Some((place, Difference::Region(region))) => Some((place, region, true)),
+            Some((place, Difference::Unclear(Some(region)))) => Some((place, region, false)),
             _ => None,
         };
         let places = if found.is_some() { self.comparer.places(&self.now) } else { 0 };
         let ended = self.anchor_at;
         let event = match found {
-            Some((place, cells)) => Some(SceneEvent::Changed {
+            Some((place, cells, clear)) => Some(SceneEvent::Changed {
+                clear,
                 held: Some(place) != newest,
                 places,
                 began,
@@ -267,7 +271,7 @@ impl ChangeFinder {
             // The very first still picture is no event: there is nothing to compare it with.
             None => newest.map(|_| SceneEvent::Unclear { began, ended }),
         };
-        self.before = found.map_or(0, |(place, _)| place);
+        self.before = found.map_or(0, |(place, ..)| place);
         let mut kept = None;
         if self.stills.len() >= STILLS {
             // The oldest makes room, or the one after it where the change was found against the oldest.

@@ -10,8 +10,8 @@ use super::grid::{Grid, gain};
 pub enum Difference {
     /// They show the same.
     Nothing,
-    /// They differ, but not in one place that could be called the thing that came or went.
-    Unclear,
+    /// They differ, but not in one place that could be called the thing that came or went; at best it is here.
+    Unclear(Option<CellRegion>),
     /// They differ here.
     Region(CellRegion),
 }
@@ -86,7 +86,7 @@ impl Comparer {
     /// Finds what differs between two pictures of the same view; `noise` is one standard deviation of a cell.
     pub fn compare(&mut self, before: &Grid, after: &Grid, noise: f32) -> Difference {
         if !before.fits(after) || before.width < 3 || before.height < 3 {
-            return Difference::Unclear;
+            return Difference::Unclear(None);
         }
         describe(before, noise, &mut self.before);
         describe(after, noise, &mut self.after);
@@ -215,12 +215,14 @@ impl Comparer {
         let mass: f32 = parts.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(part, _)| part.mass).sum();
         let count: usize = parts.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(part, _)| part.cells).sum();
         let area = count as f32 / cells;
-        if hot as f32 > LARGEST_AREA * cells || mass < LEAST_SHARE * total || area < SMALLEST_AREA {
-            return Difference::Unclear;
+        if area > LARGEST_AREA || area < SMALLEST_AREA {
+            return Difference::Unclear(None);
         }
+        let is_one = hot as f32 <= LARGEST_AREA * cells && mass >= LEAST_SHARE * total;
         let (left, right) = self.trimmed(width, height, &taken, mass, |column, _| column, width);
         let (top, bottom) = self.trimmed(width, height, &taken, mass, |_, row| row, height);
-        Difference::Region(CellRegion { left, top, right, bottom, area })
+        let region = CellRegion { left, top, right, bottom, area };
+        if is_one { Difference::Region(region) } else { Difference::Unclear(Some(region)) }
     }
 
     /// First and last column (or row) of the taken parts, without their tails.
@@ -422,14 +424,14 @@ mod tests {
                 ((column + row) * 37 % 200) as u8,
             ]);
         }
-        assert_eq!(compare(&before, &after).0, Difference::Unclear);
+        assert!(matches!(compare(&before, &after).0, Difference::Unclear(_)));
     }
 
     #[test]
     fn pictures_of_two_sizes_are_unclear() {
         let before = Scene::basket().draw(Stamp(0), &mut Noise::new(5));
         let small = Frame { at: Stamp(0), width: 2, height: 2, rgb: vec![9; 12] };
-        assert_eq!(compare(&before, &small).0, Difference::Unclear);
-        assert_eq!(compare(&small, &small).0, Difference::Unclear);
+        assert!(matches!(compare(&before, &small).0, Difference::Unclear(_)));
+        assert!(matches!(compare(&small, &small).0, Difference::Unclear(_)));
     }
 }

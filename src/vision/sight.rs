@@ -101,9 +101,9 @@ impl Sight {
         match self.finder.see(frame) {
             Some(SceneEvent::Covered) => inputs.push(CartInput::CameraFaulted(CameraFault::Covered)),
             Some(SceneEvent::Uncovered) => inputs.push(CartInput::CameraRecovered),
-            Some(SceneEvent::Changed { began, ended, region, area, places, held }) => {
+            Some(SceneEvent::Changed { began, ended, region, area, places, clear, held }) => {
                 let (codes, mut sighting) = self.look(frame, (began, ended), region, area, held);
-                sighting.places = places;
+                (sighting.places, sighting.clear) = (places, clear);
                 self.tell(&codes, frame.at, &mut inputs);
                 inputs.push(CartInput::Sighted(sighting));
                 self.told.clear();
@@ -146,7 +146,7 @@ impl Sight {
                 let (appeared, frames) = (recogniser.candidates(settings.candidates), recogniser.pooled());
                 look_at(recogniser, settings, before, region)?;
                 let vanished = recogniser.candidates(settings.candidates);
-                Ok::<_, EmbedError>(Sighting { began, ended, appeared, vanished, frames, area, places: 1 })
+                Ok::<_, EmbedError>(Sighting { began, ended, appeared, vanished, frames, area, places: 1, clear: true })
             };
             let seen = seen();
             (reading.map(|reading| reading.join()), seen)
@@ -224,7 +224,7 @@ fn look_at(
 }
 
 fn nothing_seen(began: Stamp, ended: Stamp) -> Sighting {
-    Sighting { began, ended, appeared: Vec::new(), vanished: Vec::new(), frames: 0, area: 0.0, places: 0 }
+    Sighting { began, ended, appeared: Vec::new(), vanished: Vec::new(), frames: 0, area: 0.0, places: 0, clear: false }
 }
 
 #[cfg(test)]

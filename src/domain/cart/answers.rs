@@ -6,7 +6,7 @@ use super::{CartOutput, JournalEntry, LastChange, Press, QuestionKind, QuestionO
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
-use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement, LEAST_REST};
+use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Sighting};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
@@ -180,7 +180,13 @@ impl Cart {
         evidence.change.change = Grams(own);
         let margin = Grams(change.margin.0.hypot(2.0 * deviation));
         let rest = SettledChange { change: Grams(rest), margin, ..change };
-        Some(Pending::of(ChangeEvidence::of(rest)))
+        // What else was seen is worth a picture, and proves nothing of the rest.
+        let sighting = evidence.sighting.clone().map(|mut seen| {
+            seen.appeared.retain(|candidate| candidate.sku != *sku);
+            Sighting { clear: false, ..seen }
+        });
+        let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != product.gtin).collect();
+        Some(Pending::of(ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) }))
     }
 
     pub(super) fn book_as(

@@ -524,6 +524,12 @@ fn prefer(evidence: &mut ChangeEvidence, sighting: &Sighting) {
         }
         return;
     };
+    if sighting.clear != held.clear {
+        if sighting.clear {
+            held.clone_from(sighting);
+        }
+        return;
+    }
     let differ = later.sku != earlier.sku && later.similarity.min(earlier.similarity) > CLEAR;
     let other = if later.similarity > earlier.similarity {
         std::mem::replace(held, sighting.clone())
