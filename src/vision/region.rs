@@ -215,7 +215,7 @@ impl Comparer {
         let mass: f32 = parts.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(part, _)| part.mass).sum();
         let count: usize = parts.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(part, _)| part.cells).sum();
         let area = count as f32 / cells;
-        if area > LARGEST_AREA || area < SMALLEST_AREA {
+        if !(SMALLEST_AREA..=LARGEST_AREA).contains(&area) {
             return Difference::Unclear(None);
         }
         let is_one = hot as f32 <= LARGEST_AREA * cells && mass >= LEAST_SHARE * total;
