@@ -55,6 +55,8 @@ pub enum LoadEvent {
 /// The settler's numbers. The defaults suit 80 to 95 readings a second; see [`SettleSettings::for_rate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SettleSettings {
+    /// How many readings a second the converter gives, about.
+    pub per_second: f64,
     /// Length of the piece of readings that the ringing is fitted to. It spans two periods of the lowest mode of a stiff
     /// frame, and a little more than one of a soft one.
     pub fit_ms: u64,
@@ -89,6 +91,7 @@ pub struct SettleSettings {
 impl Default for SettleSettings {
     fn default() -> SettleSettings {
         SettleSettings {
+            per_second: 88.0,
             fit_ms: 340,
             hertz: [4.5, 14.0],
             agree_ms: 60,
@@ -109,13 +112,14 @@ impl Default for SettleSettings {
 
 impl SettleSettings {
     /// The settings for so many readings a second: a converter that gives 10 has averaged most of the ringing away, and
-    /// what is left needs longer windows.
+    /// what is left needs longer windows. Swings that it folds to waves slower than 2 Hz look like a load that drifts: those
+    /// are waited out.
     pub fn for_rate(per_second: f64) -> SettleSettings {
-        let settings = SettleSettings::default();
+        let settings = SettleSettings { per_second, ..SettleSettings::default() };
         if per_second >= 40.0 {
             return settings;
         }
-        SettleSettings { fit_ms: 1000, hertz: [0.5, 5.2], agree_ms: 200, window_ms: 1000, ..settings }
+        SettleSettings { fit_ms: 1000, hertz: [2.0, 5.2], agree_ms: 200, window_ms: 1000, ..settings }
     }
 }
 
@@ -144,13 +148,58 @@ impl Ringing {
     }
 }
 
+/// When readings were converted. A busy processor takes some of them late, and a swing fitted to late stamps is none.
+#[derive(Debug, Clone)]
+struct Conversions {
+    /// Seconds from one to the next.
+    period: f64,
+    last: Option<Stamp>,
+}
+
+/// A reading that is taken later than this share of a period after its conversion counts as late.
+const ON_TIME: f64 = 0.2;
+/// And may come so much of a period earlier than thought.
+const EARLY: f64 = 0.05;
+/// How fast the conversions are taken to shift, and their period to change, for what readings are off; estimates.
+const SHIFT: f64 = 0.1;
+const STRETCH: f64 = 0.01;
+
+impl Conversions {
+    /// The time of the conversion that was taken at `taken`: the converter keeps the newest until it is fetched, so a
+    /// reading comes late and never early.
+    fn time_of(&mut self, taken: Stamp) -> Stamp {
+        let Some(last) = self.last else {
+            self.last = Some(taken);
+            return taken;
+        };
+        let apart = taken.0.saturating_sub(last.0) as f64 / 1e6;
+        let periods = (apart / self.period + EARLY).floor().max(1.0);
+        let off = apart - periods * self.period;
+        let on_time = off <= ON_TIME * self.period;
+        let shift = if off < 0.0 {
+            off
+        } else if on_time {
+            SHIFT * off
+        } else {
+            0.0
+        };
+        let at = Stamp(last.0 + ((periods * self.period + shift).max(0.0) * 1e6) as u64);
+        if periods == 1.0 && on_time {
+            self.period += STRETCH * off;
+        }
+        self.last = Some(at);
+        at
+    }
+}
+
 /// Watches the readings of one scale.
 #[derive(Debug, Clone)]
 pub struct Settler {
     settings: SettleSettings,
+    conversions: Conversions,
     state: State,
     /// The last three raw readings: a single corrupt one among them is passed over.
-    raw: VecDeque<f64>,
+    raw: VecDeque<(Stamp, f64)>,
     /// Readings after the median, oldest first, a little longer than all windows.
     window: VecDeque<(Stamp, f64)>,
     /// The last raw reading, and since when it has been the same; a fault does not make it forgotten.
@@ -167,6 +216,7 @@ impl Settler {
     /// A settler that has seen nothing.
     pub fn new(settings: SettleSettings) -> Settler {
         Settler {
+            conversions: Conversions { period: 1.0 / settings.per_second, last: None },
             settings,
             state: State::Starting,
             raw: VecDeque::with_capacity(4),
@@ -188,12 +238,13 @@ impl Settler {
     }
 
     /// Takes one reading and tells what it shows, if anything.
-    pub fn push(&mut self, at: Stamp, load: Grams) -> Option<LoadEvent> {
+    pub fn push(&mut self, taken: Stamp, load: Grams) -> Option<LoadEvent> {
+        let at = self.conversions.time_of(taken);
         if self.last_reading.replace(load.0) != Some(load.0) {
             self.same_since = at;
         }
         self.last_at = at;
-        self.raw.push_back(load.0);
+        self.raw.push_back((at, load.0));
         if self.raw.len() > 3 {
             self.raw.pop_front();
         }
@@ -205,8 +256,8 @@ impl Settler {
             self.state = State::Starting;
             self.window.clear();
         }
-        let filtered = without_spike(&self.raw);
-        self.window.push_back((at, filtered));
+        let (then, filtered) = without_spike(&self.raw);
+        self.window.push_back((then, filtered));
         let keep = self.settings.window_ms.max(self.settings.fit_ms) + 200;
         while self.window.front().is_some_and(|(oldest, _)| at.millis_since(*oldest) > keep) {
             self.window.pop_front();
@@ -464,16 +515,16 @@ fn fit_swing(readings: &[(f64, f64)], hertz: f64, damping: f64) -> Option<Fit> {
 
 /// The middle one of the last three readings, or a neighbour where it stands far off both: a lost bit does that, no mass
 /// does. A median would also cut the tips off every swing.
-fn without_spike(readings: &VecDeque<f64>) -> f64 {
+fn without_spike(readings: &VecDeque<(Stamp, f64)>) -> (Stamp, f64) {
     const LONE: f64 = 500.0;
     match (readings.front(), readings.get(1), readings.get(2)) {
-        (Some(before), Some(middle), Some(after)) => {
+        (Some((_, before)), Some((then, middle)), Some((_, after))) => {
             let (off_before, off_after) = (middle - before, middle - after);
             let lone = off_before.signum() == off_after.signum() && off_before.abs().min(off_after.abs()) > LONE;
-            if lone { *after } else { *middle }
+            (*then, if lone { *after } else { *middle })
         }
         (Some(first), _, _) => *first,
-        _ => 0.0,
+        _ => (Stamp(0), 0.0),
     }
 }
 
@@ -601,5 +652,21 @@ mod tests {
     fn one_corrupt_reading_changes_nothing() {
         let events = play(4.0, |t| if (t - 2.0).abs() < 0.005 { -3.0e6 } else { 700.0 });
         assert_eq!(events.len(), 1, "{events:?}");
+    }
+
+    #[test]
+    fn a_reading_that_is_taken_late_has_the_time_of_its_conversion() {
+        let mut conversions = Conversions { period: 0.0125, last: None };
+        let mut worst: f64 = 0.0;
+        for reading in 0..2000u64 {
+            let converted = Stamp(reading * 11_300);
+            // One in fifty is taken up to a period late, and what was converted meanwhile is lost.
+            let late = if reading % 50 == 49 { 1_000 * (reading % 11) } else { reading % 3 * 100 };
+            let at = conversions.time_of(Stamp(converted.0 + late));
+            if reading > 500 {
+                worst = worst.max((at.0 as f64 - converted.0 as f64).abs());
+            }
+        }
+        assert!(worst < 400.0, "{worst} us");
     }
 }
