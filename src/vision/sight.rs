@@ -34,7 +34,7 @@ impl Default for SightSettings {
         SightSettings {
             change: ChangeSettings::default(),
             looks: vec![Look::with_margin(0.04), Look { margin: 0.16, mirrored: true }],
-            candidates: 12,
+            candidates: 60,
             codes: true,
             code_every_ms: 150,
             in_store_codes: Vec::new(),
