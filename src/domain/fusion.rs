@@ -249,6 +249,56 @@ pub fn judge(settings: &FusionSettings, catalog: &Catalog, basket: &Basket, evid
     Judgement { verdict, scored, by_code, likelihood }
 }
 
+/// How often one thing goes out and another comes in as one change of the load; an estimate.
+const EXCHANGED: f64 = 0.02;
+
+/// One thing out and another in at once, where that explains a change so much better than all else that it may be taken for
+/// two changes: the load of what went out. Both must have been seen; `judgement` is that of the change as one thing.
+pub(super) fn exchanged(
+    settings: &FusionSettings,
+    catalog: &Catalog,
+    basket: &Basket,
+    evidence: &ChangeEvidence,
+    judgement: &Judgement,
+) -> Option<Grams> {
+    let change = evidence.change;
+    let sighting = evidence.sighting.as_ref().filter(|sighting| sighting.clear)?;
+    let came_in = Sight::new(settings, settings.sight_scale, &sighting.appeared, &sighting.vanished);
+    let went_out = Sight::new(settings, settings.vanished_scale, &sighting.vanished, &sighting.appeared);
+    let lines = basket.lines();
+    // What was seen on the side that a single change would not explain counts as far as it names something.
+    let named_in: f64 = catalog.products.keys().map(|sku| came_in.of(sku).exp()).sum::<f64>() + came_in.unknown.exp();
+    let named_out: f64 = lines.iter().map(|line| went_out.of(&line.sku).exp()).sum::<f64>() + went_out.unknown.exp();
+    let prior = match change.change.0 > 0.0 {
+        true => EXCHANGED / catalog.products.len().max(1) as f64 / named_out,
+        false => EXCHANGED / lines.len().max(1) as f64 / named_in,
+    };
+    let mut sum = 0.0;
+    let mut best: Option<(f64, Grams)> = None;
+    for line in &lines {
+        let gone = match line.quantity {
+            Quantity::Pieces(held) => Grams(line.mass.0 / f64::from(held.max(1))),
+            Quantity::Weighed(_) => line.mass,
+        };
+        if went_out.of(&line.sku) <= went_out.unknown {
+            continue;
+        }
+        for product in catalog.products.values() {
+            if product.sku == line.sku || came_in.of(&product.sku) <= came_in.unknown {
+                continue;
+            }
+            let (density, _) = pieces_density(settings, product, 1, change.change + gone, change.margin);
+            let score = prior * (came_in.of(&product.sku) + went_out.of(&line.sku)).exp() * density;
+            sum += score;
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, gone));
+            }
+        }
+    }
+    let (most, gone) = best?;
+    (most >= settings.book_above * (sum + judgement.likelihood.exp())).then_some(gone)
+}
+
 /// The three pictures of a question: the best hypothesis of each product or line.
 pub(super) fn options(scored: &[Scored]) -> Vec<Scored> {
     let mut options: Vec<Scored> = Vec::new();

@@ -77,7 +77,13 @@ impl Trip<'_> {
             }
             if self.chance.happens(habits.exchanged) {
                 self.take_something(tally);
-                self.hand_over(tally);
+                if self.chance.happens(0.3) {
+                    // With both hands.
+                    let pause = self.chance.between(0.0, 350.0) as u64;
+                    self.pass(pause, tally);
+                } else {
+                    self.hand_over(tally);
+                }
                 self.put_something(tally)?;
                 self.watching.spoil();
                 self.settle_up(tally);

@@ -4,7 +4,7 @@ use super::machine::{Cart, OpenQuestion, Pending, Phase};
 use super::{CartOutput, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::SettledBy;
 use crate::domain::fusion::{
-    ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, judge, options,
+    ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, exchanged, judge, options,
 };
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
@@ -327,6 +327,14 @@ impl Cart {
                 }
                 continue;
             }
+            if let Some([out, into]) = self.exchange(&self.pending[index], &judgement) {
+                let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
+                for part in [into, out] {
+                    let evidence = self.evidence_of_part(&evidence, part);
+                    self.pending.insert(index, Pending { parts: vec![part], ..Pending::of(evidence) });
+                }
+                continue;
+            }
             match judgement.verdict.clone() {
                 Verdict::Book(scored) if book_at <= now || proven(&scored) => {
                     let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
@@ -359,6 +367,17 @@ impl Cart {
         let each = |part: &SettledChange| self.judge(&self.evidence_of_part(&pending.evidence, *part)).likelihood;
         let several = pending.parts.iter().map(each).sum::<f64>() + (pending.parts.len() - 1) as f64 * SEVERAL.ln();
         several > one
+    }
+
+    /// One thing out and another in that settled as one change: what went out and what came in.
+    fn exchange(&self, pending: &Pending, whole: &Judgement) -> Option<[SettledChange; 2]> {
+        if !pending.parts.is_empty() || matches!(whole.verdict, Verdict::Book(_)) {
+            return None;
+        }
+        let change = pending.evidence.change;
+        let gone = exchanged(&self.settings.fusion, &self.catalog, &self.basket, &pending.evidence, whole)?;
+        let out = SettledChange { change: Grams(-gone.0), load: change.load - change.change - gone, ..change };
+        Some([out, SettledChange { change: change.change + gone, ..change }])
     }
 
     /// A part with what was seen around it, or else with what was seen of the whole.
