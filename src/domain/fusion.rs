@@ -92,6 +92,8 @@ pub struct FusionSettings {
     pub unknown_similarity: f64,
     /// Probability above which a line is booked without a question: 1 - cost of a question / cost of an error.
     pub book_above: f64,
+    /// The same for a line that goes out and was not seen to; an estimate.
+    pub book_unseen_above: f64,
     /// Share of changes whose weight follows no model at all.
     pub outlier: f64,
     /// Likelihood ratio of a read code: large, not infinite, for the code may be a neighbour's.
@@ -119,6 +121,7 @@ impl Default for FusionSettings {
             as_before: 0.5,
             unknown_similarity: 0.25,
             book_above: 0.97,
+            book_unseen_above: 0.99,
             outlier: 0.002,
             code_ratio: 1000.0,
             named_ratio: 3.0,
@@ -235,10 +238,18 @@ pub fn judge(settings: &FusionSettings, catalog: &Catalog, basket: &Basket, evid
                 false => !sighting.vanished.is_empty(),
             }
         });
+    // What goes out from under other goods is not seen: then the weights must tell the lines apart the better.
+    let is_shown = |best: &Scored| match &best.hypothesis {
+        Hypothesis::Removed { line, .. } => evidence.seen().1.iter().any(|candidate| {
+            candidate.sku == line.sku && f64::from(candidate.similarity) >= settings.unknown_similarity
+        }),
+        _ => true,
+    };
+    let enough = |best: &Scored| if is_shown(best) { settings.book_above } else { settings.book_unseen_above };
     let verdict = match scored.first() {
         Some(best)
             if seen
-                && best.probability >= settings.book_above
+                && best.probability >= enough(best)
                 && best.sigmas <= settings.veto_sigmas
                 && !matches!(best.hypothesis, Hypothesis::Unknown) =>
         {
