@@ -3,6 +3,7 @@
 //!
 //!     cargo run --release --example frames -- record target/frames
 //!     cargo run --release --example frames -- measure target/frames
+//!     cargo run --release --example frames -- model models/dashcart.tflite
 
 use clap::{Parser, Subcommand};
 use dashcart::adapters::engine;
@@ -59,6 +60,14 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Lets a model compute one grey picture so often and nothing else, for counting instructions (`cross/count`).
+    Model {
+        /// The model.
+        model: PathBuf,
+        /// Times.
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+    },
     /// Searches a gallery of made-up products, and prints the time and how often the nearest is found.
     Search {
         /// Products.
@@ -107,6 +116,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Task::Record { folder, count, seed } => record(&folder, count, seed),
         Task::Measure { folder, model, gallery, threads, rounds } => {
             measure(&folder, &model, &gallery, threads, rounds)
+        }
+        Task::Model { model, rounds } => {
+            let mut engine = engine::open(&model, 1)?;
+            let picture = vec![127; engine.input_side().pow(2) * 3];
+            let mut embedding = vec![0.0; engine.dimension()];
+            (0..rounds).try_for_each(|_| engine.embed(&picture, &mut embedding))?;
+            Ok(())
         }
         Task::Search { products, dimension, searches } => {
             search(products, dimension, searches);

