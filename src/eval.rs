@@ -1,4 +1,4 @@
-//! Measures the recogniser on a split of photos: each whole photo, resized as the model takes it, against a gallery.
+//! Measures the recogniser on a split of photos: each photo, looked at twice as the cart looks at a thing, against a gallery.
 
 pub mod confidence;
 
@@ -6,6 +6,8 @@ use crate::adapters::engine;
 use crate::domain::units::Sku;
 use crate::photos::{self, PhotoError, Photos};
 use crate::ports::{EmbedError, Embedder};
+use crate::vision::crop::mirror;
+use crate::vision::gallery::normalise;
 use crate::vision::{Cropper, Gallery, GalleryError};
 use confidence::Nearest;
 use serde::Serialize;
@@ -68,7 +70,7 @@ pub struct EvalReport {
     /// of the classes (every fifth by number) is taken out of the gallery once; the mean of the five areas under the
     /// curve. The model itself was trained on all classes. Null where a fifth has no photos.
     pub unknown_auroc: Option<f64>,
-    /// Median time of the model on one photo, in milliseconds.
+    /// Median time of the model on one look, in milliseconds.
     pub model_ms_p50: f64,
     /// The same shares for each group of photos.
     pub groups: BTreeMap<String, Shares>,
@@ -225,31 +227,45 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Looks at whole photos with a model, and takes the model's time.
+/// Each photo is looked at as it is, and once more mirrored and without this share of it on every side.
+const EDGE: f64 = 0.10;
+
+/// Looks at photos with a model, each twice, and takes the model's time.
 pub(crate) struct Look<'a> {
     embedder: &'a mut dyn Embedder,
     cropper: Cropper,
     crop: Vec<u8>,
+    one: Vec<f32>,
     embedding: Vec<f32>,
-    /// What each photo cost.
+    /// What each look cost.
     pub(crate) model_ms: Vec<f64>,
 }
 
 impl<'a> Look<'a> {
     pub(crate) fn new(embedder: &'a mut dyn Embedder) -> Look<'a> {
         let (side, dimension) = (embedder.input_side(), embedder.dimension());
-        let (crop, embedding) = (vec![0; side * side * 3], vec![0.0; dimension]);
-        Look { embedder, cropper: Cropper::new(), crop, embedding, model_ms: Vec::new() }
+        let (crop, one, embedding) = (vec![0; side * side * 3], vec![0.0; dimension], vec![0.0; dimension]);
+        Look { embedder, cropper: Cropper::default(), crop, one, embedding, model_ms: Vec::new() }
     }
 
+    /// The mean embedding of both looks, of length one.
     pub(crate) fn at(&mut self, photo: &crate::ports::Frame) -> Result<&[f32], EmbedError> {
-        if !self.cropper.whole(photo, self.embedder.input_side(), &mut self.crop) {
-            return Err(EmbedError::Engine { reason: "a photo has no pixels".into() });
+        let side = self.embedder.input_side();
+        self.embedding.fill(0.0);
+        for (edge, mirrored) in [(0.0, false), (EDGE, true)] {
+            if !self.cropper.middle(photo, edge, side, &mut self.crop) {
+                return Err(EmbedError::Engine { reason: "a photo has no pixels".into() });
+            }
+            if mirrored {
+                mirror(&mut self.crop, side);
+            }
+            #[allow(clippy::disallowed_methods, reason = "the time that a look takes is what is measured")]
+            let started = std::time::Instant::now();
+            self.embedder.embed(&self.crop, &mut self.one)?;
+            self.model_ms.push(started.elapsed().as_secs_f64() * 1000.0);
+            self.embedding.iter_mut().zip(&self.one).for_each(|(sum, value)| *sum += value);
         }
-        #[allow(clippy::disallowed_methods, reason = "the time that a photo takes is what is measured")]
-        let started = std::time::Instant::now();
-        self.embedder.embed(&self.crop, &mut self.embedding)?;
-        self.model_ms.push(started.elapsed().as_secs_f64() * 1000.0);
+        normalise(&mut self.embedding);
         Ok(&self.embedding)
     }
 }

@@ -16,7 +16,7 @@ pub fn run_eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     let percent = |share: f64| share * 100.0;
     println!(
-        "{} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %, {:.1} ms a photo in the model",
+        "{} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %, {:.1} ms a look in the model",
         report.n,
         percent(report.top1),
         percent(report.top3),

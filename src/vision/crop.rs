@@ -1,8 +1,7 @@
 //! Crops: a rectangle of a picture, made square and resized to what the model takes. Buffers are kept between calls.
 
+use super::resize::{Part, Resizer};
 use crate::ports::Frame;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 /// A rectangle in a picture, in pixels from its upper left corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,29 +66,15 @@ pub struct Square {
     pub side: u32,
 }
 
-/// Cuts squares out of pictures and resizes them. What lies beyond a picture's edge repeats its outermost pixels.
+/// Cuts squares out of pictures and resizes them with antialiasing, as the model was trained. What lies beyond a picture's
+/// edge repeats its outermost pixels.
+#[derive(Debug, Default)]
 pub struct Cropper {
     resizer: Resizer,
-    options: ResizeOptions,
     padded: Vec<u8>,
 }
 
-impl Default for Cropper {
-    fn default() -> Cropper {
-        Cropper::new()
-    }
-}
-
 impl Cropper {
-    /// A cropper that resizes bilinearly with antialiasing, as the model was trained.
-    pub fn new() -> Cropper {
-        Cropper {
-            resizer: Resizer::new(),
-            options: ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false),
-            padded: Vec::new(),
-        }
-    }
-
     /// Writes `square` of `frame` as `side * side * 3` bytes of RGB into `out`.
     ///
     /// Returns `false`, and writes nothing, where the picture or `out` does not have the size it claims.
@@ -102,22 +87,36 @@ impl Cropper {
             && square.top >= 0
             && square.left + reach <= i64::from(frame.width)
             && square.top + reach <= i64::from(frame.height);
-        if inside {
-            let options =
-                self.options.crop(square.left as f64, square.top as f64, square.side.into(), square.side.into());
-            return resize(&mut self.resizer, &options, &frame.rgb, frame.width, frame.height, side, side, out);
-        }
-        self.pad(frame, square);
-        resize(&mut self.resizer, &self.options, &self.padded, square.side, square.side, side, side, out)
+        let size = (square.side as usize, square.side as usize);
+        let part = if inside {
+            let from = (square.left as usize, square.top as usize);
+            Part { rgb: &frame.rgb, columns: frame.width as usize, from, size }
+        } else {
+            self.pad(frame, square);
+            Part { rgb: &self.padded, columns: size.0, from: (0, 0), size }
+        };
+        self.resizer.square(part, side, out);
+        true
     }
 
-    /// Writes the whole of `frame`, stretched to a square, as `side * side * 3` bytes of RGB into `out`.
+    /// Writes the middle of `frame`, without `edge` (a share of its width and height) on every side, stretched to a square
+    /// of `side * side * 3` bytes of RGB, into `out`.
     ///
-    /// Returns `false`, and writes nothing, where the picture or `out` does not have the size it claims.
-    pub fn whole(&mut self, frame: &Frame, side: usize, out: &mut [u8]) -> bool {
-        is_whole(frame)
-            && out.len() == side * side * 3
-            && resize(&mut self.resizer, &self.options, &frame.rgb, frame.width, frame.height, side, side, out)
+    /// Returns `false`, and writes nothing, where nothing is left, or the picture or `out` does not have the size it claims.
+    pub fn middle(&mut self, frame: &Frame, edge: f64, side: usize, out: &mut [u8]) -> bool {
+        if !is_whole(frame) || out.len() != side * side * 3 || !(0.0..0.5).contains(&edge) {
+            return false;
+        }
+        let (columns, rows) = (frame.width as usize, frame.height as usize);
+        let from = [columns, rows].map(|length| (edge * length as f64) as usize);
+        let part = Part {
+            rgb: &frame.rgb,
+            columns,
+            from: (from[0], from[1]),
+            size: (columns - 2 * from[0], rows - 2 * from[1]),
+        };
+        self.resizer.square(part, side, out);
+        true
     }
 
     fn pad(&mut self, frame: &Frame, square: Square) {
@@ -134,29 +133,19 @@ impl Cropper {
     }
 }
 
+/// Swaps left and right in a picture of `side` columns of RGB.
+pub fn mirror(rgb: &mut [u8], side: usize) {
+    for row in rgb.chunks_exact_mut(side * 3) {
+        row.reverse();
+        row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
+    }
+}
+
 /// Whether the picture holds as many bytes as its size says, and at least one pixel.
 pub fn is_whole(frame: &Frame) -> bool {
     frame.width > 0
         && frame.height > 0
         && frame.rgb.len() as u64 == u64::from(frame.width) * u64::from(frame.height) * 3
-}
-
-#[allow(clippy::too_many_arguments, reason = "two pictures, each with its size, and how to get from one to the other")]
-fn resize(
-    resizer: &mut Resizer,
-    options: &ResizeOptions,
-    rgb: &[u8],
-    width: u32,
-    height: u32,
-    out_width: usize,
-    out_height: usize,
-    out: &mut [u8],
-) -> bool {
-    let Ok(source) = ImageRef::new(width, height, rgb, PixelType::U8x3) else { return false };
-    let Ok(mut target) = Image::from_slice_u8(out_width as u32, out_height as u32, out, PixelType::U8x3) else {
-        return false;
-    };
-    resizer.resize(&source, &mut target, options).is_ok()
 }
 
 #[cfg(test)]
@@ -200,7 +189,7 @@ mod tests {
         let picture = frame(64, 48, |x, y| if x >= 32 && y >= 24 { [200, 10, 10] } else { [10, 10, 200] });
         let mut out = vec![0; 8 * 8 * 3];
         let red = Square { left: 36, top: 26, side: 16 };
-        assert!(Cropper::new().square(&picture, red, 8, &mut out));
+        assert!(Cropper::default().square(&picture, red, 8, &mut out));
         assert!(out.chunks(3).all(|pixel| pixel == [200, 10, 10]), "{out:?}");
     }
 
@@ -209,9 +198,28 @@ mod tests {
         let picture = frame(8, 4, |_, y| if y < 2 { [0, 0, 0] } else { [240, 240, 240] });
         let mut out = vec![7; 8 * 8 * 3];
         let square = Rectangle::whole(&picture).squared(0.0, 8, 4);
-        assert!(Cropper::new().square(&picture, square, 8, &mut out));
+        assert!(Cropper::default().square(&picture, square, 8, &mut out));
         assert_eq!(&out[..3], [0, 0, 0]);
         assert_eq!(&out[out.len() - 3..], [240, 240, 240]);
+    }
+
+    #[test]
+    fn the_middle_of_a_picture_loses_as_much_on_every_side() {
+        let picture =
+            frame(20, 10, |x, y| if (2..18).contains(&x) && (1..9).contains(&y) { [9, 90, 9] } else { [0; 3] });
+        let mut out = vec![0; 8 * 8 * 3];
+        assert!(Cropper::default().middle(&picture, 0.1, 8, &mut out));
+        assert!(out.chunks(3).all(|pixel| pixel == [9, 90, 9]), "{out:?}");
+        assert!(Cropper::default().middle(&picture, 0.0, 8, &mut out));
+        assert_ne!(&out[..3], [9, 90, 9]);
+        assert!(!Cropper::default().middle(&picture, 0.5, 8, &mut out), "nothing is left");
+    }
+
+    #[test]
+    fn a_mirror_swaps_left_and_right_and_keeps_the_colours() {
+        let mut rgb = [1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16];
+        mirror(&mut rgb, 2);
+        assert_eq!(rgb, [4, 5, 6, 1, 2, 3, 14, 15, 16, 11, 12, 13]);
     }
 
     #[test]
@@ -219,8 +227,8 @@ mod tests {
         let mut picture = frame(8, 8, |_, _| [1, 2, 3]);
         picture.rgb.pop();
         let mut out = vec![0; 4 * 4 * 3];
-        assert!(!Cropper::new().whole(&picture, 4, &mut out));
-        assert!(!Cropper::new().square(&picture, Square { left: 0, top: 0, side: 4 }, 4, &mut out));
-        assert!(!Cropper::new().whole(&Frame::default(), 4, &mut out));
+        assert!(!Cropper::default().middle(&picture, 0.0, 4, &mut out));
+        assert!(!Cropper::default().square(&picture, Square { left: 0, top: 0, side: 4 }, 4, &mut out));
+        assert!(!Cropper::default().middle(&Frame::default(), 0.0, 4, &mut out));
     }
 }

@@ -11,6 +11,7 @@ pub mod gallery;
 pub mod grid;
 pub mod recogniser;
 pub mod region;
+pub mod resize;
 pub mod sight;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,6 +1,6 @@
 //! Recognition: crops become embeddings, embeddings of the same thing are pooled, the gallery names what is near.
 
-use super::crop::{Cropper, Rectangle};
+use super::crop::{Cropper, Rectangle, mirror};
 use super::gallery::{Gallery, GalleryError, norm, normalise};
 use crate::domain::fusion::Candidate;
 use crate::ports::{EmbedError, Embedder, Frame, ModelId};
@@ -8,7 +8,7 @@ use crate::ports::{EmbedError, Embedder, Frame, ModelId};
 /// How a region is looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
-    /// Room on every side, as a share of the region's longer side.
+    /// Room on every side, as a share of the region's longer side; below nothing, only the region's middle is looked at.
     pub margin: f64,
     /// Whether left and right change places: the model was trained on both, and errs differently on each.
     pub mirrored: bool,
@@ -19,12 +19,6 @@ impl Look {
     pub fn with_margin(margin: f64) -> Look {
         Look { margin, mirrored: false }
     }
-}
-
-/// Reverses the pixels of one row of RGB.
-fn mirror(row: &mut [u8]) {
-    row.reverse();
-    row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
 }
 
 /// A model with its gallery. Buffers are kept between calls.
@@ -54,7 +48,7 @@ impl Recogniser {
         Ok(Recogniser {
             embedder,
             gallery,
-            cropper: Cropper::new(),
+            cropper: Cropper::default(),
             crop: vec![0; side * side * 3],
             embedding: vec![0.0; dimension],
             pool: vec![0.0; dimension],
@@ -99,19 +93,8 @@ impl Recogniser {
         let side = self.embedder.input_side();
         if self.cropper.square(frame, square, side, &mut self.crop) {
             if look.mirrored {
-                self.crop.chunks_exact_mut(side * 3).for_each(mirror);
+                mirror(&mut self.crop, side);
             }
-            self.add()?;
-        }
-        Ok(())
-    }
-
-    /// Looks at a whole picture, stretched to a square: how photos of one thing are enrolled and evaluated.
-    ///
-    /// # Errors
-    /// [`EmbedError`] when the engine fails.
-    pub fn look_at_whole(&mut self, frame: &Frame) -> Result<(), EmbedError> {
-        if self.cropper.whole(frame, self.embedder.input_side(), &mut self.crop) {
             self.add()?;
         }
         Ok(())
@@ -202,6 +185,10 @@ pub(crate) mod tests {
         Frame { at: Stamp(0), width: 32, height: 24, rgb: std::iter::repeat_n(colour, 32 * 24).flatten().collect() }
     }
 
+    fn look(recogniser: &mut Recogniser, frame: &Frame) -> Result<(), EmbedError> {
+        recogniser.look(frame, Rectangle::whole(frame), Look::with_margin(0.1))
+    }
+
     #[test]
     fn pictures_of_one_thing_are_pooled_and_named() {
         let gallery = colours(&[("red", [200, 30, 30]), ("green", [30, 200, 30]), ("blue", [30, 30, 200])]);
@@ -209,16 +196,15 @@ pub(crate) mod tests {
         assert!(recogniser.candidates(3).is_empty(), "nothing was looked at");
         recogniser.begin();
         for colour in [[30, 210, 40], [40, 190, 20], [180, 40, 40]] {
-            let frame = plain(colour);
-            recogniser.look(&frame, Rectangle::whole(&frame), Look::with_margin(0.1)).expect("it computes");
+            look(&mut recogniser, &plain(colour)).expect("it computes");
         }
         let found = recogniser.candidates(2);
         assert_eq!((recogniser.pooled(), found.len(), found[0].sku.as_str()), (3, 2, "green"));
         recogniser.begin();
-        recogniser.look_at_whole(&plain([40, 40, 180])).expect("it computes");
+        look(&mut recogniser, &plain([40, 40, 180])).expect("it computes");
         assert_eq!(recogniser.candidates(1)[0].sku.as_str(), "blue");
         recogniser.begin();
-        recogniser.look_at_whole(&Frame::default()).expect("a broken picture is no failure of the engine");
+        look(&mut recogniser, &Frame::default()).expect("a broken picture is no failure of the engine");
         assert!(recogniser.candidates(1).is_empty());
     }
 
@@ -228,10 +214,10 @@ pub(crate) mod tests {
         let mut recogniser = Recogniser::new(Box::new(ColourEmbedder), gallery).expect("they fit");
         for (earlier, pooled) in [([190, 60, 40], 2), ([40, 190, 60], 1)] {
             recogniser.begin();
-            recogniser.look_at_whole(&plain(earlier)).expect("it computes");
+            look(&mut recogniser, &plain(earlier)).expect("it computes");
             recogniser.keep();
             recogniser.begin();
-            recogniser.look_at_whole(&plain([210, 20, 30])).expect("it computes");
+            look(&mut recogniser, &plain([210, 20, 30])).expect("it computes");
             recogniser.join_kept();
             assert_eq!((recogniser.pooled(), recogniser.candidates(1)[0].sku.as_str()), (pooled, "red"), "{earlier:?}");
         }
