@@ -33,7 +33,7 @@ impl Default for SightSettings {
     fn default() -> SightSettings {
         SightSettings {
             change: ChangeSettings::default(),
-            looks: vec![Look::with_margin(0.04), Look { margin: 0.16, mirrored: true }],
+            looks: vec![Look::with_margin(0.04), Look { margin: -0.16, mirrored: true }],
             candidates: 60,
             codes: true,
             code_every_ms: 150,
