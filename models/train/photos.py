@@ -186,11 +186,27 @@ def pasted(image, other, part, rng):
     return 1 - edge * edge / side / side
 
 
-class Batches:
-    """Endless training batches (pictures, soft labels), prepared by threads of their own."""
+def mixed(images, shares, often, rng):
+    """Mixes some of the pictures with others of the batch, blended or pasted, and each of the `shares` (of products) alike."""
+    out, given = images.copy(), [share.copy() for share in shares]
+    for i in range(len(images)):
+        if rng.random() < often:
+            j = int(rng.integers(len(images)))
+            part = float(rng.beta(0.4, 0.4))
+            if rng.random() < 0.5:
+                out[i] = cv2.addWeighted(images[i], part, images[j], 1 - part, 0)
+            else:
+                part = pasted(out[i], images[j], part, rng)
+            for new, old in zip(given, shares):
+                new[i] = part * old[i] + (1 - part) * old[j]
+    return out, given
 
-    def __init__(self, photos, side, seed, batch, threads, mix, as_seen):
-        self.photos, self.side, self.mix, self.size, self.as_seen = photos, side, mix, batch, as_seen
+
+class Batches:
+    """Endless training batches (pictures, their products as ones among zeros), prepared by threads of their own."""
+
+    def __init__(self, photos, side, seed, batch, threads, as_seen):
+        self.photos, self.side, self.size, self.as_seen = photos, side, batch, as_seen
         self.queue, self.order, self.lock, self.stop = queue.Queue(6), iter(()), threading.Lock(), False
         self.rng = np.random.default_rng(seed)
         self.threads = [threading.Thread(target=self._work, args=(seed * 100 + i,), daemon=True) for i in range(threads)]
@@ -220,28 +236,19 @@ class Batches:
         products = len(self.photos.names)
         while not self.stop:
             picked, side = self._next(), self.side
-            images = [self._picture(i, side, rng) for i in picked]
-            labels = np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
-            mixed = np.stack(images)
-            for i in range(len(images)):
-                if rng.random() < self.mix:
-                    j = int(rng.integers(len(images)))
-                    part = float(rng.beta(0.4, 0.4))
-                    if rng.random() < 0.5:
-                        mixed[i] = cv2.addWeighted(images[i], part, images[j], 1 - part, 0)
-                    else:
-                        part = pasted(mixed[i], images[j], part, rng)
-                    labels[i] = part * labels[i] + (1 - part) * np.eye(products)[self.photos.labels[picked[j]]]
+            ready = np.stack([self._picture(i, side, rng) for i in picked]), np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
             while not self.stop:
                 try:
-                    self.queue.put((mixed, labels), timeout=0.5)
+                    self.queue.put(ready, timeout=0.5)
                     break
                 except queue.Full:
                     continue
 
     def __iter__(self):
-        while True:
-            yield self.queue.get()
+        return self
+
+    def __next__(self):
+        return self.queue.get()
 
     def close(self):
         """Ends the threads."""

