@@ -96,5 +96,7 @@ def load(path, names):
         (length,) = struct.unpack_from("<H", content, at)
         held.append(content[at + 2 : at + 2 + length].decode())
         at += 2 + length
+    if missing := sorted(set(names) - set(held)):
+        raise SystemExit(f"{path} was made with other products: it has no vectors of {', '.join(missing)}")
     rows = [np.frombuffer(content, np.int8, size, at + place * (8 + size) + 8) for place in range(entries)]
     return unit(np.stack([rows[held.index(name)] for name in names]).astype(np.float32))

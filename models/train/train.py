@@ -62,6 +62,8 @@ def options():
     p.add_argument("--hold-out", type=int, metavar="K", help="hold a fifth of the training photos back: fold K of 0..4, "
                    "runs of neighbouring numbers, since neighbours show one scene; the held-out photos are evaluated too")
     s = p.parse_args()
+    if len(s.begin) > 1 and any(path.suffix == ".tflite" for path in s.begin):
+        p.error("--begin takes one written model alone; write each as a finished training first: --begin FILE.tflite --minutes 0")
     s.work.mkdir(parents=True, exist_ok=True)
     s.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return s

@@ -36,8 +36,9 @@ impl Rectangle {
         if joint == 0 { 0.0 } else { shared as f64 / joint as f64 }
     }
 
-    /// The square around its middle that holds it with `margin` (a share of its longer side) on every side. It is moved,
-    /// not cut, where it would leave the picture, and is never larger than the picture's longer side.
+    /// The square around its middle that holds it with `margin` (a share of its longer side) on every side, or without
+    /// that much of it where `margin` is below nothing. It is moved, not cut, where it would leave the picture, and is never
+    /// larger than the picture's longer side.
     pub fn squared(&self, margin: f64, width: u32, height: u32) -> Square {
         let longer = f64::from(self.width.max(self.height));
         let side = (longer * (1.0 + 2.0 * margin)).round().clamp(1.0, f64::from(width.max(height)).max(1.0)) as i64;
@@ -164,6 +165,9 @@ mod tests {
             ((100, 100, 40, 20), 0.0, (100, 90, 40)),
             ((0, 0, 40, 20), 0.0, (0, 0, 40)),
             ((600, 460, 40, 20), 0.25, (580, 420, 60)),
+            // Its middle alone, which is a pixel at least.
+            ((100, 100, 40, 20), -0.25, (110, 100, 20)),
+            ((5, 5, 1, 1), -0.4, (5, 5, 1)),
             // As wide as the picture: taller than it, so it reaches beyond on both sides.
             ((0, 0, 640, 480), 0.0, (0, -80, 640)),
             ((0, 0, 640, 480), 0.5, (0, -80, 640)),
