@@ -132,7 +132,7 @@ class Convolution(nn.Module):
         before = total // 2
         if total % 2:
             x, before = F.pad(x, (before, total - before) * 2), 0
-        if self.norm is not None and x.dtype == torch.bfloat16 and self.groups > 1 and self.training:
+        if self.norm is not None and x.dtype == torch.bfloat16 and self.groups > 1 and self.training and not x.is_cuda:
             y = self.norm(Depthwise.apply(F.pad(x, (before,) * 4), self.weight.to(x.dtype), stride))
         elif self.norm is not None:
             y = self.norm(F.conv2d(x, self.weight, None, stride, before, 1, self.groups))
@@ -213,7 +213,7 @@ class Network(nn.Module):
 
     def features(self, pictures):
         """What the embedding is computed from."""
-        x = pictures.permute(0, 3, 1, 2).float().sub_(127).div_(128)
+        x = (pictures.permute(0, 3, 1, 2).float() - 127) / 128
         with torch.no_grad():
             for layer in self.body[: self.frozen]:
                 x = layer(x)

@@ -1,11 +1,10 @@
 """Photos and renders in memory, and the batches made of them. Reads files; never writes any."""
 
 import pathlib
-import queue
-import threading
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image
 
 cv2.setNumThreads(1)
@@ -64,11 +63,11 @@ def load_shop_pictures(data):
 
 
 def load_renders(folder):
-    """Renders in `<folder>/<sku>/*.png`."""
+    """Renders in `<folder>/<sku>/`."""
     folders = sorted(p for p in pathlib.Path(folder).iterdir() if p.is_dir())
     images, labels = [], []
     for label, sku in enumerate(folders):
-        for path in sorted(sku.glob("*.png")):
+        for path in sorted(p for p in sku.iterdir() if p.suffix in (".png", ".jpg", ".webp")):
             images.append(read(path))
             labels.append(label)
     # Renders are crops already, tight ones: little of them may be cut off.
@@ -177,51 +176,34 @@ def seen(image, side, rng, others):
     return np.ascontiguousarray(np.asarray(Image.fromarray(view).resize((side, side), Image.Resampling.BILINEAR)))
 
 
-def pasted(image, other, part, rng):
-    """Pastes a rectangle of another picture and returns the share of the first one that is left."""
-    side = image.shape[0]
-    edge = int(side * np.sqrt(1 - part))
-    x, y = rng.integers(side - edge + 1, size=2)
-    image[y : y + edge, x : x + edge] = other[y : y + edge, x : x + edge]
-    return 1 - edge * edge / side / side
-
-
-def mixed(images, shares, often, rng):
-    """Mixes some of the pictures with others of the batch, blended or pasted, and each of the `shares` (of products) alike."""
-    out, given = images.copy(), [share.copy() for share in shares]
-    for i in range(len(images)):
-        if rng.random() < often:
-            j = int(rng.integers(len(images)))
-            part = float(rng.beta(0.4, 0.4))
-            if rng.random() < 0.5:
-                out[i] = cv2.addWeighted(images[i], part, images[j], 1 - part, 0)
-            else:
-                part = pasted(out[i], images[j], part, rng)
-            for new, old in zip(given, shares):
-                new[i] = part * old[i] + (1 - part) * old[j]
+def mixed(images, labels, often, rng):
+    """Mixes some of the pictures with others of the batch, blended or pasted, and their products alike."""
+    count, side = len(images), images.shape[1]
+    chosen = np.flatnonzero(rng.random(count) < often)
+    others = rng.integers(count, size=len(chosen))
+    parts = rng.beta(0.4, 0.4, len(chosen)).astype(np.float32)
+    kept = np.empty((len(chosen), side, side, 1), np.float32)
+    for place, part in enumerate(parts):
+        kept[place] = part
+        if rng.random() < 0.5:
+            edge = int(side * np.sqrt(1 - part))
+            x, y = rng.integers(side - edge + 1, size=2)
+            kept[place] = 1
+            kept[place, y : y + edge, x : x + edge] = 0
+            parts[place] = 1 - edge * edge / side / side
+    kept, parts = torch.from_numpy(kept).to(images.device), torch.from_numpy(parts).to(images.device)[:, None]
+    out, given = images.clone(), labels.clone()
+    out[chosen] = torch.lerp(images[others].float(), images[chosen].float(), kept).round().to(torch.uint8)
+    given[chosen] = torch.lerp(labels[others], labels[chosen], parts)
     return out, given
 
 
-class Batches:
-    """Endless training batches (pictures, their products as ones among zeros), prepared by threads of their own."""
+class Batches(torch.utils.data.IterableDataset):
+    """Endless training batches (pictures, their products as ones among zeros), prepared by processes of their own."""
 
-    def __init__(self, photos, side, seed, batch, threads, as_seen):
-        self.photos, self.side, self.size, self.as_seen = photos, side, batch, as_seen
-        self.queue, self.order, self.lock, self.stop = queue.Queue(6), iter(()), threading.Lock(), False
-        self.rng = np.random.default_rng(seed)
-        self.threads = [threading.Thread(target=self._work, args=(seed * 100 + i,), daemon=True) for i in range(threads)]
-        for thread in self.threads:
-            thread.start()
-
-    def _next(self):
-        with self.lock:
-            picked = []
-            while len(picked) < self.size:
-                try:
-                    picked.append(next(self.order))
-                except StopIteration:
-                    self.order = iter(self.rng.permutation(len(self.photos)))
-            return picked
+    def __init__(self, photos, side, seed, batch, as_seen):
+        self.photos, self.seed, self.size, self.as_seen = photos, seed, batch, as_seen
+        self.side = torch.tensor(side).share_memory_()
 
     def _picture(self, place, side, rng):
         photos = self.photos
@@ -231,27 +213,16 @@ class Batches:
             return seen(photos.images[place], side, rng, others)
         return varied(photos.images[place], side, rng, photos.least[place])
 
-    def _work(self, seed):
-        rng = np.random.default_rng(seed)
-        products = len(self.photos.names)
-        while not self.stop:
-            picked, side = self._next(), self.side
-            ready = np.stack([self._picture(i, side, rng) for i in picked]), np.eye(products, dtype=np.float32)[self.photos.labels[picked]]
-            while not self.stop:
-                try:
-                    self.queue.put(ready, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-
     def __iter__(self):
-        return self
+        rng = np.random.default_rng(self.seed * 100 + torch.utils.data.get_worker_info().id)
+        products, order = np.eye(len(self.photos.names), dtype=np.float32), []
+        while True:
+            while len(order) < self.size:
+                order = [*order, *rng.permutation(len(self.photos))]
+            picked, order = order[: self.size], order[self.size :]
+            side = int(self.side)
+            yield np.stack([self._picture(i, side, rng) for i in picked]), products[self.photos.labels[picked]]
 
-    def __next__(self):
-        return self.queue.get()
-
-    def close(self):
-        """Ends the threads."""
-        self.stop = True
-        for thread in self.threads:
-            thread.join()
+    def loaded(self, processes):
+        """The batches as tensors."""
+        return iter(torch.utils.data.DataLoader(self, batch_size=None, num_workers=processes, multiprocessing_context="fork"))

