@@ -264,6 +264,10 @@ impl Script {
                 }
                 Page::Welcome => "welcome".into(),
                 Page::Shopping => "shopping".into(),
+                Page::Browse(question) if question.open => {
+                    let likely = question.likely.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                    format!("list {likely}")
+                }
                 Page::Browse(_) => "browse".into(),
                 Page::Checkout => "checkout".into(),
                 Page::Paying => "paying".into(),

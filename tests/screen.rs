@@ -148,9 +148,24 @@ fn put_in() -> Question {
             option("apple-jonara", grams(182)),
             option("tomato", grams(182)),
         ],
+        offered: 1.0,
+        likely: Vec::new(),
+        open: false,
         offers_containers: false,
         container: None,
     }
+}
+
+/// Names that differ in their last words.
+fn put_in_milk() -> Question {
+    let options = ["milk-light", "milk-whole", "tomatoes-can"].map(|sku| option(sku, Quantity::Pieces(1)));
+    Question { options: options.into(), ..put_in() }
+}
+
+/// The same, less sure: the list of all is shown at once, and what is likely heads it.
+fn put_in_listed() -> Question {
+    let likely = ["apple-rubina", "apple-jonara", "tomato", "pepper-red", "pear"].map(Sku::new);
+    Question { id: 45, offered: 0.6, likely: likely.into(), open: true, ..put_in() }
 }
 
 fn taken_out() -> Question {
@@ -159,6 +174,9 @@ fn taken_out() -> Question {
         kind: QuestionKind::TakenOut,
         change: Grams(-298.0),
         options: vec![option("tomato", grams(298)), option("apple-rubina", grams(356))],
+        offered: 1.0,
+        likely: Vec::new(),
+        open: false,
         offers_containers: false,
         container: None,
     }
@@ -172,6 +190,9 @@ fn how_many() -> Question {
         kind: QuestionKind::HowMany(milk),
         change: Grams(3105.0),
         options: options.into(),
+        offered: 1.0,
+        likely: Vec::new(),
+        open: false,
         offers_containers: false,
         container: None,
     }
@@ -240,6 +261,7 @@ fn pages() -> Vec<(&'static str, CartView)> {
             notices(&[Notice::ScaleFault(ScaleFault::Frozen), Notice::StaffCalled], Page::Shopping),
         ),
         ("ask", view(Page::Ask(put_in()))),
+        ("ask-long-names", view(Page::Ask(put_in_milk()))),
         ("ask-weighed", notices(&[Notice::DemoWeighing], Page::Ask(put_in_weighed(None)))),
         ("ask-moving", notices(&[Notice::DemoWeighing], Page::Ask(put_in_weighed(Some(Unweighed::Moving))))),
         (
@@ -254,6 +276,7 @@ fn pages() -> Vec<(&'static str, CartView)> {
         ("ask-take-one-out", view(Page::Ask(Question { kind: QuestionKind::TakeOneOut, ..put_in() }))),
         ("ask-blind", notices(&[Notice::CameraFault(CameraFault::Covered)], Page::Ask(asked_blind))),
         ("browse", view(Page::Browse(put_in()))),
+        ("browse-likely", view(Page::Browse(put_in_listed()))),
         ("browse-taken-out", view(Page::Browse(taken_out()))),
         ("checkout", notices(&[Notice::DemoWeighing], Page::Checkout)),
         ("paying", view(Page::Paying)),
@@ -349,6 +372,9 @@ fn a_touch_becomes_the_press_that_its_button_stands_for() {
             (Page::Ask(put_in_weighed(None)), "container-2", Press::Container { question: 41, container: Some(1) }),
             (Page::Browse(put_in()), "back", Press::Back),
             (Page::Browse(put_in()), "tile-milk-light", Press::Pick { question: 41, sku: Sku::new("milk-light") }),
+            (Page::Browse(put_in_listed()), "tile-tomato", Press::Pick { question: 45, sku: Sku::new("tomato") }),
+            (Page::Browse(put_in_listed()), "several", Press::Several { question: 45 }),
+            (Page::Browse(put_in_listed()), "not-mine", Press::NotMine { question: 45 }),
             (Page::Checkout, "back", Press::Back),
             (Page::Checkout, "pay", Press::Pay),
             (Page::Paying, "call-staff", Press::CallStaff),

@@ -293,7 +293,7 @@ impl Player {
 
     fn question(&self) -> Option<&Question> {
         match self.page() {
-            Some(Page::Ask(question)) => Some(question),
+            Some(Page::Ask(question) | Page::Browse(question)) => Some(question),
             _ => None,
         }
     }
@@ -307,7 +307,11 @@ impl Player {
         self.wait_for("a question", |player| player.question().is_some())?;
         let Some(question) = self.question().cloned() else { return Ok(()) };
         self.questions += 1;
-        let names: Vec<String> = question.options.iter().map(|option| self.name(&option.sku)).collect();
+        let listed = matches!(self.page(), Some(Page::Browse(_)));
+        let names: Vec<String> = match listed {
+            true => question.likely.iter().map(|sku| self.name(sku)).collect(),
+            false => question.options.iter().map(|option| self.name(&option.sku)).collect(),
+        };
         self.say(&format!("  the cart asks ({}): {}", question.change, names.join(" / ")));
         self.pass(200)?;
         self.picture("question");
@@ -316,6 +320,14 @@ impl Player {
             Some(InHand::OwnThing) => {
                 self.say("  the shopper touches: not for sale, mine");
                 self.tap("not-mine")?;
+            }
+            Some(InHand::Goods { sku }) if listed => {
+                self.say(&format!("  the shopper touches in the list: {}", self.name(&sku)));
+                if self.tap(&format!("tile-{sku}")).is_err() {
+                    // It is not among the likely ones.
+                    self.tap("group-0")?;
+                    self.tap(&format!("tile-{sku}"))?;
+                }
             }
             Some(InHand::Goods { sku }) => match question.options.iter().position(|option| option.sku == sku) {
                 Some(index) => {
@@ -327,7 +339,8 @@ impl Player {
                     self.tap("something-else")?;
                     self.wait_for("the page of all products", |player| matches!(player.page(), Some(Page::Browse(_))))?;
                     self.picture("browse");
-                    if self.tap(&format!("tile-{sku}")).is_err() {
+                    let found = self.tap(&format!("tile-{sku}"));
+                    if found.is_err() && (self.tap("group-0").is_err() || self.tap(&format!("tile-{sku}")).is_err()) {
                         self.say("  it is not there: the shopper goes back and touches: not for sale, mine");
                         self.tap("back")?;
                         self.wait_for("the question again", |player| player.question().is_some())?;

@@ -224,6 +224,12 @@ pub struct Question {
     pub change: Grams,
     /// At most three, the most probable first.
     pub options: Vec<QuestionOption>,
+    /// How probable it is that one of them is what was put in, unless that is the shopper's own.
+    pub offered: f64,
+    /// Products that may have been put in, the most probable first: they head the list of all.
+    pub likely: Vec<Sku>,
+    /// Whether the list of all is shown at once, for the options say too little.
+    pub open: bool,
     /// Whether a container can be named.
     pub offers_containers: bool,
     /// The container of the catalogue's list that the shopper named.

@@ -8,6 +8,7 @@
 use super::basket::{Basket, Line};
 use super::catalog::{Catalog, Price, Product};
 use super::gs1::Decimal;
+use super::offer::options;
 use super::pricing::Quantity;
 use super::settle::SettledChange;
 use super::units::{Grams, Gtin, Sku, Stamp, WeighedGrams};
@@ -94,6 +95,8 @@ pub struct FusionSettings {
     pub book_above: f64,
     /// The same for a line that goes out and was not seen to; an estimate.
     pub book_unseen_above: f64,
+    /// Probability that the right product is among the three of a question, below which the list of all is shown at once.
+    pub offer_above: f64,
     /// Share of changes whose weight follows no model at all.
     pub outlier: f64,
     /// Likelihood ratio of a read code: large, not infinite, for the code may be a neighbour's.
@@ -122,6 +125,7 @@ impl Default for FusionSettings {
             unknown_similarity: 0.25,
             book_above: 0.97,
             book_unseen_above: 0.99,
+            offer_above: 0.92,
             outlier: 0.002,
             code_ratio: 1000.0,
             named_ratio: 3.0,
@@ -308,26 +312,6 @@ pub(super) fn exchanged(
     }
     let (most, gone) = best?;
     (most >= settings.book_above * (sum + judgement.likelihood.exp())).then_some(gone)
-}
-
-/// The three pictures of a question: the best hypothesis of each product or line.
-pub(super) fn options(scored: &[Scored]) -> Vec<Scored> {
-    let mut options: Vec<Scored> = Vec::new();
-    for candidate in scored {
-        let taken = options.iter().any(|option| match (&option.hypothesis, &candidate.hypothesis) {
-            (Hypothesis::Added { sku: a, .. }, Hypothesis::Added { sku: b, .. }) => a == b,
-            (Hypothesis::Removed { line: a, .. }, Hypothesis::Removed { line: b, .. }) => a.sku == b.sku,
-            _ => false,
-        });
-        let a_picture = matches!(candidate.hypothesis, Hypothesis::Added { .. } | Hypothesis::Removed { .. });
-        if a_picture && !taken {
-            options.push(candidate.clone());
-        }
-        if options.len() == 3 {
-            break;
-        }
-    }
-    options
 }
 
 /// Log-likelihood of what was seen, for every product of the catalogue and for one that it does not hold, against that of

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod checkout;
 pub mod fusion;
 pub mod gs1;
+pub mod offer;
 pub mod pricing;
 pub mod settle;
 pub mod units;

@@ -387,7 +387,12 @@ impl Presenter<'_> {
         let mut groups: Vec<Group> =
             keys.into_iter().map(|key| Group { key: key.to_owned(), label: self.group(key) }).collect();
         groups.sort_by_cached_key(|group| sort_key(&group.label));
-        Shelf { question: question.id, title: self.title(&question.kind), tiles, groups }
+        let put_in = question.kind == QuestionKind::PutIn;
+        let likely = if put_in { question.likely.clone() } else { Vec::new() };
+        if !likely.is_empty() {
+            groups.insert(0, Group { key: LIKELY.to_owned(), label: self.say("Vorschläge", "Suggestions") });
+        }
+        Shelf { question: question.id, title: self.title(&question.kind), tiles, groups, likely, put_in }
     }
 
     fn group(&self, key: &str) -> String {

@@ -193,13 +193,23 @@ pub struct Shelf {
     pub title: String,
     /// The products in the order of their names.
     pub tiles: Vec<Tile>,
-    /// The groups that these products belong to.
+    /// The groups that these products belong to; first the likely ones, where there are any.
     pub groups: Vec<Group>,
+    /// What may answer the question, the most probable first.
+    pub likely: Vec<Sku>,
+    /// Whether something was put in.
+    pub put_in: bool,
 }
+
+/// The key of the group of likely products; no group of a catalogue is named so.
+pub const LIKELY: &str = "?";
 
 impl Shelf {
     /// The products of one group, or all of them.
     pub fn of_group(&self, group: Option<&str>) -> Vec<&Tile> {
+        if group == Some(LIKELY) {
+            return self.likely.iter().filter_map(|sku| self.tiles.iter().find(|tile| tile.sku == *sku)).collect();
+        }
         self.tiles.iter().filter(|tile| group.is_none_or(|group| tile.group == group)).collect()
     }
 }

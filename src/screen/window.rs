@@ -4,7 +4,7 @@
 //! the chosen group of the shelf are the only things that the screen knows by itself.
 
 use super::pictures::{PictureDesk, PictureShelf, picture_shelf};
-use super::view::{PageView, ScreenView};
+use super::view::{LIKELY, PageView, ScreenView};
 use super::{Words, models, present, ui};
 use crate::domain::cart::{CartView, Press};
 use crate::domain::catalog::{Catalog, Language};
@@ -270,8 +270,14 @@ impl State {
         if page_turned && matches!(next.page, PageView::Welcome { .. }) {
             self.pictures.forget_missing();
         }
-        if page_turned && matches!(next.page, PageView::Browse(_)) {
-            self.group = None;
+        let asked_before = match last.as_ref().map(|view| &view.page) {
+            Some(PageView::Browse(shelf)) => Some(shelf.question),
+            _ => None,
+        };
+        if let PageView::Browse(shelf) = &next.page
+            && asked_before != Some(shelf.question)
+        {
+            self.group = (!shelf.likely.is_empty()).then(|| LIKELY.to_owned());
             self.shelf_edition += 1;
         }
 
@@ -326,12 +332,15 @@ impl State {
                 let all = SharedString::from(Words::in_language(self.language).all_groups);
                 let groups = shelf.groups.iter().map(|group| SharedString::from(group.label.as_str()));
                 ui_view.set_question(shelf.title.as_str().into());
+                ui_view.set_put_in(shelf.put_in);
                 ui_view.set_groups(models::model(std::iter::once(all).chain(groups).collect()));
                 let chosen = shelf.groups.iter().position(|group| Some(&group.key) == self.group.as_ref());
                 ui_view.set_group(chosen.map_or(0, |place| place as i32 + 1));
                 ui_view.set_shelf_edition(self.shelf_edition);
                 let tiles = shelf.of_group(self.group.as_deref());
-                ui_view.set_letters(models::model(models::letters(&tiles)));
+                // Likely products do not stand in the order of their names.
+                let letters = if self.group.as_deref() == Some(LIKELY) { Vec::new() } else { models::letters(&tiles) };
+                ui_view.set_letters(models::model(letters));
                 (ui::PageKind::Browse, tiles.iter().map(|tile| models::tile(tile, &mut self.pictures)).collect())
             }
             PageView::Checkout { vat } => {

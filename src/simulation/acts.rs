@@ -375,7 +375,7 @@ impl Trip<'_> {
         }
         tracing::debug!("{:.2} s: asked {question:?} for {:?}", self.now.seconds(), self.open);
         self.questions += 1;
-        let Question { id, kind, change, options, .. } = question;
+        let Question { id, kind, change, options, likely, open, .. } = question;
         if self.lying {
             self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
             return;
@@ -399,6 +399,10 @@ impl Trip<'_> {
         let place = truth.as_ref().and_then(|sku| options.iter().position(|option| option.sku == *sku));
         if self.shopper != Shopper::Dishonest {
             match (&deed, out) {
+                (Some(deed), false) if open => {
+                    tally.listed += 1;
+                    tally.listed_holding_truth += u32::from(likely.contains(&deed.sku));
+                }
                 (Some(_), false) => {
                     tally.asked += 1;
                     tally.asked_holding_truth += u32::from(place.is_some());
@@ -418,17 +422,20 @@ impl Trip<'_> {
             _ => true,
         };
         match (truth, place.filter(|option| counted(*option))) {
-            (_, Some(option)) => self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally),
-            (Some(sku), None) => {
-                self.give(CartInput::Pressed(Press::SomethingElse { question: id }), tally);
-                self.pass(3000, tally);
+            (_, Some(option)) if !open => self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally),
+            (Some(sku), _) => {
+                if !open {
+                    self.give(CartInput::Pressed(Press::SomethingElse { question: id }), tally);
+                }
+                // What heads the list is found sooner.
+                self.pass(if open && likely.contains(&sku) { 1000 } else { 3000 }, tally);
                 self.give(CartInput::Pressed(Press::Pick { question: id, sku }), tally);
                 if self.cart.question().map(|open| open.id) == Some(id) {
                     // Nothing of that product can be taken out: the shopper gives up and says it was theirs.
                     self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
                 }
             }
-            (None, None) => self.give(CartInput::Pressed(Press::NotMine { question: id }), tally),
+            (None, _) => self.give(CartInput::Pressed(Press::NotMine { question: id }), tally),
         }
     }
 

@@ -15,10 +15,14 @@ pub struct Tally {
     pub booked_without_question: u32,
     /// Of those, with the right product and the right count or weight.
     pub booked_right: u32,
-    /// Questions about what was put in.
+    /// Questions about what was put in that show pictures.
     pub asked: u32,
     /// Of those, with the right product among the pictures.
     pub asked_holding_truth: u32,
+    /// Questions about what was put in that show the list of all at once.
+    pub listed: u32,
+    /// Of those, with the right product among the likely ones at its head.
+    pub listed_holding_truth: u32,
     /// Things taken out.
     pub removals: u32,
     /// Of those, booked on the right product, with a question or without.
@@ -62,6 +66,8 @@ pub struct Report {
     pub booked_right: u32,
     pub asked: u32,
     pub asked_holding_truth: u32,
+    pub listed: u32,
+    pub listed_holding_truth: u32,
     pub wrong: u32,
     pub missed: u32,
     pub phantom_changes: u32,
@@ -91,6 +97,8 @@ impl Tally {
         self.booked_right += other.booked_right;
         self.asked += other.asked;
         self.asked_holding_truth += other.asked_holding_truth;
+        self.listed += other.listed;
+        self.listed_holding_truth += other.listed_holding_truth;
         self.removals += other.removals;
         self.removals_right += other.removals_right;
         self.wrong += other.wrong;
@@ -125,6 +133,8 @@ impl Tally {
             booked_right: self.booked_right,
             asked: self.asked,
             asked_holding_truth: self.asked_holding_truth,
+            listed: self.listed,
+            listed_holding_truth: self.listed_holding_truth,
             wrong: self.wrong,
             missed: self.missed,
             phantom_changes: self.phantom_changes,

@@ -2,7 +2,7 @@
 
 use super::machine::{Cart, OpenQuestion, Pending, Phase};
 use super::weighing::Decided;
-use super::{CartOutput, JournalEntry, LastChange, Press, QuestionKind, QuestionOption, Sound};
+use super::{CartOutput, JournalEntry, LastChange, Press, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
@@ -19,6 +19,8 @@ impl Cart {
             Press::SomethingElse { question } => {
                 if let Some(open) = self.question.as_mut().filter(|open| open.question.id == question) {
                     open.browsing = true;
+                    let Question { likely, options, .. } = &mut open.question;
+                    likely.retain(|sku| options.iter().all(|option| option.sku != *sku));
                     self.changed = true;
                 }
             }
@@ -28,6 +30,7 @@ impl Cart {
                 };
                 if let Some(open) = self.question.as_mut().filter(put_in) {
                     open.question.kind = QuestionKind::TakeOneOut;
+                    open.question.open = false;
                     open.browsing = false;
                     self.changed = true;
                 }
@@ -60,6 +63,7 @@ impl Cart {
             }
             Press::Back => {
                 if let Some(open) = &mut self.question {
+                    open.question.open = false;
                     open.browsing = false;
                     if open.question.kind == QuestionKind::TakeOneOut {
                         open.question.kind = QuestionKind::PutIn;

@@ -4,8 +4,9 @@ use super::machine::{Cart, OpenQuestion, Pending, Phase};
 use super::{CartOutput, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::SettledBy;
 use crate::domain::fusion::{
-    ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, exchanged, judge, options,
+    ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, exchanged, judge,
 };
+use crate::domain::offer::{likely, offered, options};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Gtin, Sku, Stamp};
@@ -28,6 +29,8 @@ const PRESSED_SPREAD_MS: f64 = 150.0;
 const SHOWS_SEVERAL: f64 = 0.5;
 /// What is seen less like a product than this (cosine) shows no product clearly (an estimate).
 const CLEAR: f32 = 0.3;
+/// So many products head the list of all.
+const LISTED: usize = 12;
 /// The parts of one thing may lie anywhere in so many grams.
 const PARTS_WITHIN: f64 = 2000.0;
 
@@ -390,9 +393,19 @@ impl Cart {
         self.questions += 1;
         let change = pending.evidence.change.change;
         let kind = if change.0 > 0.0 { QuestionKind::PutIn } else { QuestionKind::TakenOut };
-        let options = options.iter().filter_map(|scored| self.option(&scored.hypothesis)).collect();
-        let question =
-            Question { id: self.questions, kind, change, options, offers_containers: false, container: None };
+        let seen = pending.evidence.sighting.as_ref().is_some_and(|sighting| !sighting.appeared.is_empty());
+        let offered = offered(&judgement.scored, options);
+        let question = Question {
+            id: self.questions,
+            open: kind == QuestionKind::PutIn && seen && offered < self.settings.fusion.offer_above,
+            kind,
+            change,
+            options: options.iter().filter_map(|scored| self.option(&scored.hypothesis)).collect(),
+            offered,
+            likely: likely(&judgement.scored, LISTED),
+            offers_containers: false,
+            container: None,
+        };
         self.question = Some(OpenQuestion { question, pending, judgement, browsing: false, unweighed: None });
         if self.phase == Phase::Checkout {
             self.phase = Phase::Shopping;
@@ -415,6 +428,7 @@ impl Cart {
             open.question.id = self.questions;
             open.question.kind = QuestionKind::HowMany(sku.clone());
             open.question.options = options;
+            open.question.open = false;
             open.browsing = false;
             self.changed = true;
         }

@@ -54,7 +54,7 @@ impl Cart {
             Checkout::Idle | Checkout::Refused { .. } => {}
         }
         match (&self.question, self.phase) {
-            (Some(open), _) if open.browsing => Page::Browse(self.shown_question(open)),
+            (Some(open), _) if open.browsing || open.question.open => Page::Browse(self.shown_question(open)),
             (Some(open), _) => Page::Ask(self.shown_question(open)),
             (None, Phase::Welcome) => Page::Welcome,
             (None, Phase::Shopping) => Page::Shopping,

@@ -63,7 +63,17 @@ fn question(kind: QuestionKind, change: f64) -> Question {
         line: None,
     };
     let options = vec![option("soap", 1, 119), option("soap", 2, 238), option("apple", 3, 50), option("apple", 4, 60)];
-    Question { id: 9, kind, change: Grams(change), options, offers_containers: false, container: None }
+    Question {
+        id: 9,
+        kind,
+        change: Grams(change),
+        options,
+        offered: 1.0,
+        likely: Vec::new(),
+        open: false,
+        offers_containers: false,
+        container: None,
+    }
 }
 
 fn plain(text: &str) -> String {
@@ -166,6 +176,19 @@ fn the_shelf_holds_everything_by_name_or_only_what_could_have_been_taken_out() {
 }
 
 #[test]
+fn what_is_likely_heads_the_shelf_in_its_own_order_where_something_was_put_in() {
+    for (kind, headed) in [(QuestionKind::PutIn, true), (QuestionKind::TakenOut, false)] {
+        let likely = ["soap", "apple"].map(Sku::new).into();
+        let page = Page::Browse(Question { likely, ..question(kind, 100.0) });
+        let PageView::Browse(shelf) = shown(&view(page), Language::De).page else { panic!("another page") };
+        assert_eq!(shelf.groups.first().is_some_and(|group| group.label == "Vorschläge"), headed);
+        let tiles = shelf.of_group(Some(LIKELY));
+        let skus: Vec<&str> = tiles.iter().map(|tile| tile.sku.as_str()).collect();
+        assert_eq!(skus, if headed { vec!["soap", "apple"] } else { vec![] });
+    }
+}
+
+#[test]
 fn each_notice_is_a_banner_or_has_its_own_place() {
     use Notice::*;
     for (notice, trouble) in [
@@ -206,6 +229,9 @@ fn weighed_question(price: Result<Money, Unweighed>, tare: u32) -> Question {
     };
     Question {
         options: vec![option],
+        offered: 1.0,
+        likely: Vec::new(),
+        open: false,
         offers_containers: true,
         container: Some(0),
         ..question(QuestionKind::PutIn, 364.0)
