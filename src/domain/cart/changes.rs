@@ -393,11 +393,10 @@ impl Cart {
         self.questions += 1;
         let change = pending.evidence.change.change;
         let kind = if change.0 > 0.0 { QuestionKind::PutIn } else { QuestionKind::TakenOut };
-        let seen = pending.evidence.sighting.as_ref().is_some_and(|sighting| !sighting.appeared.is_empty());
         let offered = offered(&judgement.scored, options);
         let question = Question {
             id: self.questions,
-            open: kind == QuestionKind::PutIn && seen && offered < self.settings.fusion.offer_above,
+            open: kind == QuestionKind::PutIn && offered < self.settings.fusion.offer_above,
             kind,
             change,
             options: options.iter().filter_map(|scored| self.option(&scored.hypothesis)).collect(),
