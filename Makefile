@@ -10,7 +10,7 @@ DASHCART := $(TARGET)/release/dashcart
 DATA ?= ../shared/data
 PHOTOS := $(DATA)/grocery-store-dataset
 VENV := models/train/work/venv
-TRAIN = $(VENV)/bin/python models/train/train.py --data $(DATA) --threads 1
+TRAIN = $(VENV)/bin/python models/train/train.py --data $(DATA) --threads 1 --loaders 1
 RENDER = $(TARGET)/release/examples/render
 # Trips that `make bench` simulates for each range.
 TRIPS ?= 20

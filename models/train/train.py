@@ -68,6 +68,8 @@ def options():
     s = p.parse_args()
     if len(s.begin) > 1 and any(path.suffix == ".tflite" for path in s.begin):
         p.error("--begin takes one written model alone; write each as a finished training first: --begin FILE.tflite --minutes 0")
+    if min(s.loaders, s.uses) < 1:
+        p.error("--loaders and --uses take 1 or more")
     s.work.mkdir(parents=True, exist_ok=True)
     s.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
@@ -370,9 +372,9 @@ def main():
         model.net.take_backbone(backbone(s.backbone, s.network))
         if s.begin:
             # As training shows them: statistics of whole pictures would shift the function once training takes its own.
-            batches = pictures.Batches(train, s.train_side, s.seed, s.batch, AS_SEEN).loaded(1)
+            batches = itertools.islice(pictures.Batches(train, s.train_side, s.seed, 32, AS_SEEN).loaded(1), 10)
             rng = np.random.default_rng(s.seed)
-            take_file(model, s.begin[0], train.names, (pictures.mixed(*batch, MIX, rng)[0] for batch in itertools.islice(batches, 320 // s.batch)))
+            take_file(model, s.begin[0], train.names, (pictures.mixed(*batch, MIX, rng)[0] for batch in batches))
     model.to(s.device, memory_format=torch.channels_last)
     ready = test_sets(sets, s.side, s.seed)
 

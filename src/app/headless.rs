@@ -323,11 +323,7 @@ impl Player {
             }
             Some(InHand::Goods { sku }) if listed => {
                 self.say(&format!("  the shopper touches in the list: {}", self.name(&sku)));
-                if self.tap(&format!("tile-{sku}")).is_err() {
-                    // It is not among the likely ones.
-                    self.tap("group-0")?;
-                    self.tap(&format!("tile-{sku}"))?;
-                }
+                self.tap_in_list(&sku)?;
             }
             Some(InHand::Goods { sku }) => match question.options.iter().position(|option| option.sku == sku) {
                 Some(index) => {
@@ -339,8 +335,7 @@ impl Player {
                     self.tap("something-else")?;
                     self.wait_for("the page of all products", |player| matches!(player.page(), Some(Page::Browse(_))))?;
                     self.picture("browse");
-                    let found = self.tap(&format!("tile-{sku}"));
-                    if found.is_err() && (self.tap("group-0").is_err() || self.tap(&format!("tile-{sku}")).is_err()) {
+                    if self.tap_in_list(&sku).is_err() {
                         self.say("  it is not there: the shopper goes back and touches: not for sale, mine");
                         self.tap("back")?;
                         self.wait_for("the question again", |player| player.question().is_some())?;
@@ -351,6 +346,15 @@ impl Player {
             None => return Err(Failure::Failed("there is a question although nothing was done".to_owned())),
         }
         self.wait_for("the answer to be booked", |player| player.booked > before)
+    }
+
+    /// Touches a product in the list of all, which may show the likely ones only.
+    fn tap_in_list(&mut self, sku: &Sku) -> Result<(), Failure> {
+        let tile = format!("tile-{sku}");
+        self.tap(&tile).or_else(|_| {
+            self.tap("group-0")?;
+            self.tap(&tile)
+        })
     }
 
     fn tap(&mut self, target: &str) -> Result<(), Failure> {

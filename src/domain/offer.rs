@@ -9,11 +9,7 @@ use super::units::Sku;
 pub fn options(scored: &[Scored]) -> Vec<Scored> {
     let mut options: Vec<Scored> = Vec::new();
     for candidate in scored {
-        let taken = options.iter().any(|option| match (&option.hypothesis, &candidate.hypothesis) {
-            (Hypothesis::Added { sku: a, .. }, Hypothesis::Added { sku: b, .. }) => a == b,
-            (Hypothesis::Removed { line: a, .. }, Hypothesis::Removed { line: b, .. }) => a.sku == b.sku,
-            _ => false,
-        });
+        let taken = options.iter().any(|option| same_picture(option, candidate));
         let a_picture = matches!(candidate.hypothesis, Hypothesis::Added { .. } | Hypothesis::Removed { .. });
         if a_picture && !taken {
             options.push(candidate.clone());
@@ -23,6 +19,15 @@ pub fn options(scored: &[Scored]) -> Vec<Scored> {
         }
     }
     options
+}
+
+/// Whether both would be shown as one product.
+fn same_picture(one: &Scored, other: &Scored) -> bool {
+    match (&one.hypothesis, &other.hypothesis) {
+        (Hypothesis::Added { sku: a, .. }, Hypothesis::Added { sku: b, .. }) => a == b,
+        (Hypothesis::Removed { line: a, .. }, Hypothesis::Removed { line: b, .. }) => a.sku == b.sku,
+        _ => false,
+    }
 }
 
 /// The products that may have come in, the most probable first; at most `most`.
@@ -43,10 +48,7 @@ pub fn likely(scored: &[Scored], most: usize) -> Vec<Sku> {
 pub fn offered(scored: &[Scored], options: &[Scored]) -> f64 {
     let (mut among, mut all) = (0.0, 0.0);
     for candidate in scored {
-        let is_option = options.iter().any(|option| match (&option.hypothesis, &candidate.hypothesis) {
-            (Hypothesis::Added { sku: a, .. }, Hypothesis::Added { sku: b, .. }) => a == b,
-            (a, b) => a == b,
-        });
+        let is_option = options.iter().any(|option| same_picture(option, candidate));
         if candidate.hypothesis != Hypothesis::OwnThing {
             all += candidate.probability;
             among += if is_option { candidate.probability } else { 0.0 };

@@ -30,8 +30,7 @@ impl Cart {
                 };
                 if let Some(open) = self.question.as_mut().filter(put_in) {
                     open.question.kind = QuestionKind::TakeOneOut;
-                    open.question.open = false;
-                    open.browsing = false;
+                    open.close_list();
                     self.changed = true;
                 }
             }
@@ -63,8 +62,7 @@ impl Cart {
             }
             Press::Back => {
                 if let Some(open) = &mut self.question {
-                    open.question.open = false;
-                    open.browsing = false;
+                    open.close_list();
                     if open.question.kind == QuestionKind::TakeOneOut {
                         open.question.kind = QuestionKind::PutIn;
                     }

@@ -427,8 +427,7 @@ impl Cart {
             open.question.id = self.questions;
             open.question.kind = QuestionKind::HowMany(sku.clone());
             open.question.options = options;
-            open.question.open = false;
-            open.browsing = false;
+            open.close_list();
             self.changed = true;
         }
     }

@@ -106,6 +106,14 @@ pub(super) struct OpenQuestion {
     pub(super) unweighed: Option<Unweighed>,
 }
 
+impl OpenQuestion {
+    /// Leaves the list of all, whoever opened it.
+    pub(super) fn close_list(&mut self) {
+        self.question.open = false;
+        self.browsing = false;
+    }
+}
+
 /// Where the shopper is, apart from questions and payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
