@@ -11,6 +11,12 @@ use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
 
+/// What is named weighs at most so many deviations more or less than it should; beyond that something else moved with it (an
+/// estimate). Wider, and a carton would hide behind a pineapple.
+const OTHERWISE_LIKELY: f64 = 3.5;
+/// What goes out weighs what it weighed going in, give or take so many grams.
+const ALIKE: f64 = 4.0;
+
 impl Cart {
     pub(super) fn pressed(&mut self, press: Press, now: Stamp, outputs: &mut Vec<CartOutput>) {
         match press {
@@ -167,28 +173,52 @@ impl Cart {
         }
     }
 
-    /// What the answer does not explain: the load of something else that came in with it, to be asked about next.
+    /// What the answer does not explain: the load of something else that came in, or of a line that went out, at the same
+    /// time, to be asked about next.
     fn rest_beside(&self, hypothesis: &Hypothesis, evidence: &mut ChangeEvidence) -> Option<Pending> {
-        let Hypothesis::Added { sku, quantity: Quantity::Pieces(pieces) } = hypothesis else { return None };
-        let product = self.catalog.product(sku)?;
-        let n = f64::from(*pieces);
-        let own = n * product.weight.mean.0 + product.tare.0;
-        let deviation = product.weight.variance_of(n).sqrt();
+        let (sku, own, deviation) = match hypothesis {
+            Hypothesis::Added { sku, quantity: Quantity::Pieces(pieces) } => {
+                let (product, n) = (self.catalog.product(sku)?, f64::from(*pieces));
+                let own = n * product.weight.mean.0 + product.tare.0;
+                (sku, own, product.weight.variance_of(n).sqrt())
+            }
+            Hypothesis::Removed { line, quantity: Quantity::Pieces(pieces) } => {
+                let Quantity::Pieces(held) = line.quantity else { return None };
+                let (product, n) = (self.catalog.product(&line.sku)?, f64::from(*pieces));
+                let spread = if *pieces < held { product.weight.variance_of(n).sqrt() } else { 0.0 };
+                (&line.sku, -line.mass.0 * n / f64::from(held.max(1)), spread)
+            }
+            _ => return None,
+        };
         let change = evidence.change;
-        let rest = change.change.0 - own;
-        if rest <= LEAST_REST.0.max(6.0 * deviation + change.margin.0) {
+        let margin = Grams(change.margin.0.hypot(2.0 * deviation));
+        let rest = Grams(change.change.0 - own);
+        let is_its_own = rest.abs().0 <= LEAST_REST.0.max(OTHERWISE_LIKELY * deviation + change.margin.0);
+        if is_its_own || (rest.0 < 0.0 && !self.may_have_gone(rest.abs(), margin)) {
             return None;
         }
         evidence.change.change = Grams(own);
-        let margin = Grams(change.margin.0.hypot(2.0 * deviation));
-        let rest = SettledChange { change: Grams(rest), margin, ..change };
+        let rest = SettledChange { change: rest, margin, ..change };
         // What else was seen is worth a picture, and proves nothing of the rest.
         let sighting = evidence.sighting.clone().map(|mut seen| {
             seen.appeared.retain(|candidate| candidate.sku != *sku);
+            seen.vanished.retain(|candidate| candidate.sku != *sku);
             Sighting { clear: false, ..seen }
         });
-        let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != product.gtin).collect();
+        let gtin = self.catalog.product(sku).and_then(|product| product.gtin);
+        let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != gtin).collect();
         Some(Pending::of(ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) }))
+    }
+
+    /// Whether a line, or a piece of one, weighs so much.
+    fn may_have_gone(&self, gone: Grams, margin: Grams) -> bool {
+        self.basket.lines().iter().any(|line| {
+            let one = match line.quantity {
+                Quantity::Pieces(held) => line.mass.0 / f64::from(held.max(1)),
+                Quantity::Weighed(_) => line.mass.0,
+            };
+            (one - gone.0).abs() <= margin.0 + ALIKE
+        })
     }
 
     pub(super) fn book_as(

@@ -155,8 +155,11 @@ impl Cart {
         let least = self.settings.dead_band.0;
         let leaves_some =
             |pending: &Pending| change.change.0 < 0.0 && (pending.evidence.change.change + change.change).0 > least;
-        let takes_one =
-            |open: &mut OpenQuestion| open.question.kind == QuestionKind::TakeOneOut && leaves_some(&open.pending);
+        // A lot is taken out piece by piece: the question about the rest may stand already when the next one leaves.
+        let takes_one = |open: &mut OpenQuestion| {
+            let bidden = open.question.kind == QuestionKind::TakeOneOut || open.pending.left_over;
+            bidden && leaves_some(&open.pending)
+        };
         let waits = |pending: &Pending| pending.left_over && leaves_some(pending);
         let taken = match self.pending.iter().position(waits) {
             Some(index) => self.pending.remove(index),
