@@ -480,14 +480,7 @@ fn removed(
                 ));
                 let part = WeighedGrams::estimated(gone);
                 if part.0 > 0 && part.0 < held && gone.0 < line.mass.0 - 2.0 * spread {
-                    let (mut density, mut sigmas) = (0.0, f64::INFINITY);
-                    for pieces in 1..PIECES_LOOSE.len() as u32 {
-                        let (one, off) = pieces_density(settings, product, pieces, gone, change.margin);
-                        let larger = (1..).zip(lot).filter(|(count, _)| *count > pieces);
-                        density +=
-                            larger.map(|(count, probable)| probable * taken_of(pieces, count)).sum::<f64>() * one;
-                        sigmas = sigmas.min(off);
-                    }
+                    let (density, sigmas) = part_density(settings, product, line.mass, gone, change.margin);
                     let quantity = Quantity::Weighed(part);
                     weighed.push((Hypothesis::Removed { line: line.clone(), quantity }, base + density.ln(), sigmas));
                 }
@@ -516,12 +509,37 @@ fn taken_of(pieces: u32, held: u32) -> f64 {
 
 /// How probable it is that a lot of loose goods holds so many pieces (index 0 is one), by its mass.
 fn pieces_in_lot(settings: &FusionSettings, product: &Product, mass: Grams) -> [f64; PIECES_LOOSE.len()] {
+    let mut lot = lots(settings, product, mass);
+    let sum: f64 = lot.iter().sum();
+    lot.iter_mut().for_each(|probable| *probable /= sum);
+    lot
+}
+
+/// The same before it is set in proportion.
+fn lots(settings: &FusionSettings, product: &Product, mass: Grams) -> [f64; PIECES_LOOSE.len()] {
     let mut lot = PIECES_LOOSE;
     for (pieces, probable) in (1..).zip(&mut lot) {
         *probable *= pieces_density(settings, product, pieces, mass, Grams(0.0)).0;
     }
-    let sum: f64 = lot.iter().sum();
-    lot.map(|probable| probable / sum)
+    lot
+}
+
+/// Density of some of a lot's pieces weighing `gone`, and the distance in deviations: what is left must be so many pieces, too.
+fn part_density(settings: &FusionSettings, product: &Product, lot: Grams, gone: Grams, margin: Grams) -> (f64, f64) {
+    let most = PIECES_LOOSE.len() as u32;
+    let out: Vec<(f64, f64)> =
+        (1..most).map(|pieces| pieces_density(settings, product, pieces, gone, margin)).collect();
+    let left: Vec<(f64, f64)> =
+        (1..most).map(|pieces| pieces_density(settings, product, pieces, lot - gone, margin)).collect();
+    let (mut density, mut sigmas) = (0.0, f64::INFINITY);
+    for (taken, (one, off)) in (1..).zip(&out) {
+        for (rest, (other, rest_off)) in (1..=most - taken).zip(&left) {
+            let held = taken + rest;
+            density += PIECES_LOOSE[held as usize - 1] * taken_of(taken, held) * one * other;
+            sigmas = sigmas.min(off.max(*rest_off));
+        }
+    }
+    (density / lots(settings, product, lot).iter().sum::<f64>(), sigmas)
 }
 
 /// Takes together what comes to the same: as much of one product, out of whichever of its lines.
@@ -740,6 +758,18 @@ mod tests {
             let judgement = judge(&FusionSettings::default(), &catalog(), &lines, &evidence(grams, seen, None));
             assert_eq!(told(&judgement), expected, "{grams} g {seen:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_lot_must_be_of_its_kind() {
+        // One apple of the first lot, or the whole of the second, a little off: half an apple stays with nobody.
+        let lines = basket(&[
+            ("apple", Quantity::Weighed(WeighedGrams(205)), 205.0),
+            ("apple", Quantity::Weighed(WeighedGrams(155)), 155.0),
+        ]);
+        let seen = [("apple", 0.8), ("pear", 0.4)];
+        let judgement = judge(&FusionSettings::default(), &catalog(), &lines, &evidence(-163.0, &seen, None));
+        assert_eq!(told(&judgement), "book -apple 0.155 kg", "{:?}", judgement.scored.first());
     }
 
     #[test]
