@@ -230,7 +230,8 @@ impl<'a> Trip<'a> {
         }
         for output in outputs {
             if let CartOutput::Journal(JournalEntry::Booked(entry)) = output {
-                tracing::debug!("{:.2} s: booked {:?} for {:?}", self.now.seconds(), entry, self.open);
+                let disturbed = if self.disturbing { ", disturbed" } else { "" };
+                tracing::debug!("{:.2} s: booked {entry:?} for {:?}{disturbed}", self.now.seconds(), self.open);
                 self.booked(&entry, tally);
             }
         }

@@ -114,6 +114,16 @@ pub struct Line {
     pub changed_at: Stamp,
 }
 
+impl Line {
+    /// The mass of one of its pieces, or of the whole lot where it is sold by weight.
+    pub fn one(&self) -> Grams {
+        match self.quantity {
+            Quantity::Pieces(held) => Grams(self.mass.0 / f64::from(held.max(1))),
+            Quantity::Weighed(_) => self.mass,
+        }
+    }
+}
+
 /// The ledger of one trip.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Basket {

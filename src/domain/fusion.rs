@@ -291,10 +291,7 @@ pub(super) fn exchanged(
     let mut sum = 0.0;
     let mut best: Option<(f64, Grams)> = None;
     for line in &lines {
-        let gone = match line.quantity {
-            Quantity::Pieces(held) => Grams(line.mass.0 / f64::from(held.max(1))),
-            Quantity::Weighed(_) => line.mass,
-        };
+        let gone = line.one();
         if went_out.of(&line.sku) <= went_out.unknown {
             continue;
         }
@@ -468,10 +465,10 @@ fn removed(
                 }
             }
             Quantity::Weighed(WeighedGrams(held)) => {
-                let lot = pieces_in_lot(settings, product, line.mass);
+                let (lot, sum) = pieces_in_lot(settings, product, line.mass);
                 let spread = ((change.margin.0 / 2.0).powi(2) + 4.0).sqrt();
                 let (whole, whole_sigmas) = normal(settings, gone.0, line.mass.0, spread);
-                let all: f64 = (1..).zip(lot).map(|(count, probable)| probable * taken_of(count, count)).sum();
+                let all: f64 = (1..).zip(lot).map(|(count, suits)| suits / sum * taken_of(count, count)).sum();
                 let quantity = Quantity::Weighed(WeighedGrams(held));
                 weighed.push((
                     Hypothesis::Removed { line: line.clone(), quantity },
@@ -480,9 +477,13 @@ fn removed(
                 ));
                 let part = WeighedGrams::estimated(gone);
                 if part.0 > 0 && part.0 < held && gone.0 < line.mass.0 - 2.0 * spread {
-                    let (density, sigmas) = part_density(settings, product, line.mass, gone, change.margin);
+                    let (density, sigmas) = part_of_lot(settings, product, line.mass, gone, change.margin);
                     let quantity = Quantity::Weighed(part);
-                    weighed.push((Hypothesis::Removed { line: line.clone(), quantity }, base + density.ln(), sigmas));
+                    weighed.push((
+                        Hypothesis::Removed { line: line.clone(), quantity },
+                        base + (density / sum).ln(),
+                        sigmas,
+                    ));
                 }
             }
         }
@@ -507,39 +508,31 @@ fn taken_of(pieces: u32, held: u32) -> f64 {
     }
 }
 
-/// How probable it is that a lot of loose goods holds so many pieces (index 0 is one), by its mass.
-fn pieces_in_lot(settings: &FusionSettings, product: &Product, mass: Grams) -> [f64; PIECES_LOOSE.len()] {
-    let mut lot = lots(settings, product, mass);
-    let sum: f64 = lot.iter().sum();
-    lot.iter_mut().for_each(|probable| *probable /= sum);
-    lot
-}
-
-/// The same before it is set in proportion.
-fn lots(settings: &FusionSettings, product: &Product, mass: Grams) -> [f64; PIECES_LOOSE.len()] {
+/// How well a lot's mass suits so many pieces (index 0 is one), and the sum of all, by which that becomes a probability.
+fn pieces_in_lot(settings: &FusionSettings, product: &Product, mass: Grams) -> ([f64; PIECES_LOOSE.len()], f64) {
     let mut lot = PIECES_LOOSE;
-    for (pieces, probable) in (1..).zip(&mut lot) {
-        *probable *= pieces_density(settings, product, pieces, mass, Grams(0.0)).0;
+    for (pieces, suits) in (1..).zip(&mut lot) {
+        *suits *= pieces_density(settings, product, pieces, mass, Grams(0.0)).0;
     }
-    lot
+    (lot, lot.iter().sum())
 }
 
-/// Density of some of a lot's pieces weighing `gone`, and the distance in deviations: what is left must be so many pieces, too.
-fn part_density(settings: &FusionSettings, product: &Product, lot: Grams, gone: Grams, margin: Grams) -> (f64, f64) {
+/// How well `gone` suits some of a lot's pieces, what is left being the others, on the scale of [`pieces_in_lot`]; and the
+/// distance in deviations.
+fn part_of_lot(settings: &FusionSettings, product: &Product, lot: Grams, gone: Grams, margin: Grams) -> (f64, f64) {
     let most = PIECES_LOOSE.len() as u32;
-    let out: Vec<(f64, f64)> =
-        (1..most).map(|pieces| pieces_density(settings, product, pieces, gone, margin)).collect();
-    let left: Vec<(f64, f64)> =
-        (1..most).map(|pieces| pieces_density(settings, product, pieces, lot - gone, margin)).collect();
+    let by_pieces = |mass: Grams| -> Vec<(f64, f64)> {
+        (1..most).map(|pieces| pieces_density(settings, product, pieces, mass, margin)).collect()
+    };
+    let (out, left) = (by_pieces(gone), by_pieces(lot - gone));
     let (mut density, mut sigmas) = (0.0, f64::INFINITY);
     for (taken, (one, off)) in (1..).zip(&out) {
-        for (rest, (other, rest_off)) in (1..=most - taken).zip(&left) {
-            let held = taken + rest;
+        for (held, (other, rest_off)) in (taken + 1..=most).zip(&left) {
             density += PIECES_LOOSE[held as usize - 1] * taken_of(taken, held) * one * other;
             sigmas = sigmas.min(off.max(*rest_off));
         }
     }
-    (density / lots(settings, product, lot).iter().sum::<f64>(), sigmas)
+    (density, sigmas)
 }
 
 /// Takes together what comes to the same: as much of one product, out of whichever of its lines.
@@ -762,14 +755,17 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_lot_must_be_of_its_kind() {
-        // One apple of the first lot, or the whole of the second, a little off: half an apple stays with nobody.
+        // The whole of the second lot, a little off, or the most of the first: then the slice left would be a lot, too.
+        let mut catalog = catalog();
+        let cabbage = product("cabbage", Price::PerKg(Money::eur_cents(129)), 2800.0, 504.0);
+        catalog.products.insert(cabbage.sku.clone(), cabbage);
         let lines = basket(&[
-            ("apple", Quantity::Weighed(WeighedGrams(205)), 205.0),
-            ("apple", Quantity::Weighed(WeighedGrams(155)), 155.0),
+            ("cabbage", Quantity::Weighed(WeighedGrams(3004)), 3004.0),
+            ("cabbage", Quantity::Weighed(WeighedGrams(2663)), 2663.0),
         ]);
-        let seen = [("apple", 0.8), ("pear", 0.4)];
-        let judgement = judge(&FusionSettings::default(), &catalog(), &lines, &evidence(-163.0, &seen, None));
-        assert_eq!(told(&judgement), "book -apple 0.155 kg", "{:?}", judgement.scored.first());
+        let judgement =
+            judge(&FusionSettings::default(), &catalog, &lines, &evidence(-2671.0, &[("cabbage", 0.8)], None));
+        assert_eq!(told(&judgement), "book -cabbage 2.663 kg", "{:?}", judgement.scored.first());
     }
 
     #[test]

@@ -212,13 +212,7 @@ impl Cart {
 
     /// Whether a line, or a piece of one, weighs so much.
     fn may_have_gone(&self, gone: Grams, margin: Grams) -> bool {
-        self.basket.lines().iter().any(|line| {
-            let one = match line.quantity {
-                Quantity::Pieces(held) => line.mass.0 / f64::from(held.max(1)),
-                Quantity::Weighed(_) => line.mass.0,
-            };
-            (one - gone.0).abs() <= margin.0 + ALIKE
-        })
+        self.basket.lines().iter().any(|line| (line.one() - gone).abs().0 <= margin.0 + ALIKE)
     }
 
     pub(super) fn book_as(
