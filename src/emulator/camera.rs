@@ -292,7 +292,7 @@ impl Camera {
             place = mixed(place);
             let first = place as usize % (GRAINS - WIDTH * 3);
             for (point, grain) in row.iter_mut().zip(&self.grain[first..]) {
-                *point = point.saturating_add_signed(*grain);
+                *point = (i16::from(*point) + i16::from(*grain)).clamp(0, 255) as u8;
             }
         }
     }

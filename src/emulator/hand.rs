@@ -34,5 +34,5 @@ pub fn hand(seed: u64) -> Body {
     mesh.ellipsoid(vec3(0.0, -0.065, 0.004), [0.028, 0.055, 0.021], &Turn::NONE, on_skin);
     mesh.ellipsoid(vec3(0.0, -0.24, 0.014), [0.044, 0.145, 0.040], &Turn::about_x(-0.06), on_cloth);
     mesh.ellipsoid(vec3(0.0, -0.42, 0.024), [0.052, 0.20, 0.046], &Turn::about_x(-0.06), on_cloth);
-    Body { mesh: Arc::new(mesh), sheet: Arc::new(Sheet::new(8, 4, points)), gloss: 0.04, tint: [1.0; 3] }
+    Body { mesh: Arc::new(mesh), sheet: Arc::new(Sheet::new(8, 4, &points)), gloss: 0.04, tint: [1.0; 3] }
 }

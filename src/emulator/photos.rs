@@ -101,7 +101,7 @@ impl PhotoShelf {
             image::imageops::thumbnail(&photo, SIDE.min(width), SIDE.min(height))
         };
         let points: Vec<Rgb> = square.pixels().map(|pixel| pixel.0).collect();
-        let sheet = Arc::new(Sheet::new(square.width() as usize, square.height() as usize, points));
+        let sheet = Arc::new(Sheet::new(square.width() as usize, square.height() as usize, &points));
         decoded.push_back((path.to_owned(), Arc::clone(&sheet)));
         if decoded.len() > KEPT {
             decoded.pop_front();
@@ -117,7 +117,7 @@ fn with_code(photo: &Sheet, gtin: Gtin, side: f32) -> (Sheet, f32) {
     let module = MODULE / side * width as f32;
     let modules = ean13_modules(gtin);
     let left = (width as f32 - 95.0 * module) / 2.0;
-    let mut points = photo.points().to_vec();
+    let mut points = photo.points().collect::<Vec<_>>();
     for row in 0..strip {
         for column in 0..width {
             // Each point holds the mean of the bars under it, so that bars finer than points stay true.
@@ -130,7 +130,7 @@ fn with_code(photo: &Sheet, gtin: Gtin, side: f32) -> (Sheet, f32) {
             points.push([(250.0 - if quiet { 0.0 } else { 232.0 * dark }) as u8; 3]);
         }
     }
-    (Sheet::new(width, height + strip, points), (height + strip) as f32 / height as f32)
+    (Sheet::new(width, height + strip, &points), (height + strip) as f32 / height as f32)
 }
 
 impl Stock for PhotoShelf {

@@ -95,7 +95,7 @@ impl Skin {
                 rgb.push(colour.map(|part| part.clamp(0.0, 255.0) as u8) as Rgb);
             }
         }
-        Sheet::new(width, height, rgb)
+        Sheet::new(width, height, &rgb)
     }
 
     /// How much the skin shines, 0 to 1.

@@ -171,7 +171,8 @@ impl Canvas {
         let (clip_r, clip_b) = (scissors.right.min(self.area.right), scissors.bottom.min(self.area.bottom));
         let view = (lens.eye - thing.at).unit();
         let half = (KEY + view).unit();
-        let tint = thing.body.tint;
+        // A fourth part that means nothing: four are reckoned with at once.
+        let [tint, key, ambient] = [thing.body.tint, light.key, light.ambient].map(|[r, g, b]| [r, g, b, 0.0]);
         let corners: Vec<([f32; 3], Vec3, [f32; 2])> = mesh
             .corners
             .iter()
@@ -198,6 +199,7 @@ impl Canvas {
             let span = ((tb[0] - ta[0]) * (tc[1] - ta[1]) - (tc[0] - ta[0]) * (tb[1] - ta[1])).abs() * texels;
             let level = ((span / -area).max(1e-6).log2() * 0.5 + 0.25).max(0.0) as usize;
             let (wb_x, wc_x) = ((c[1] - a[1]) * inverse, -(b[1] - a[1]) * inverse);
+            let plain = (ta == tb && tb == tc).then(|| sheet.colour(ta[0], ta[1], level));
             for y in y0..=y1 {
                 let (px, py) = (x0 as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]);
                 let mut wb = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) * inverse;
@@ -219,8 +221,6 @@ impl Canvas {
                     self.near[index] = near;
                     let far = 1.0 / near;
                     let (wa, wb, wc) = (a[2] * a_share * far, b[2] * b_share * far, c[2] * c_share * far);
-                    let u = ta[0] * wa + tb[0] * wb + tc[0] * wc;
-                    let v = ta[1] * wa + tb[1] * wb + tc[1] * wc;
                     let normal = (na * wa + nb * wb + nc * wc).unit();
                     let (lit, open) = match shade {
                         Some(shade) => {
@@ -236,14 +236,18 @@ impl Canvas {
                     let shine = shine * shine * shine;
                     let shine = shine * shine * shine * shine;
                     let glint = thing.body.gloss * (shine * shine * 0.85 + shine * 0.15) * lit;
-                    let colour = sheet.colour(u, v, level);
+                    let colour = plain.unwrap_or_else(|| {
+                        let u = ta[0] * wa + tb[0] * wb + tc[0] * wc;
+                        let v = ta[1] * wa + tb[1] * wb + tc[1] * wc;
+                        sheet.colour(u, v, level)
+                    });
                     let point = &mut self.rgb[index];
-                    for i in 0..3 {
+                    let out: [f32; 4] = std::array::from_fn(|i| {
                         let albedo = colour[i] * (1.0 / 255.0);
-                        let out = albedo * albedo * tint[i] * (light.key[i] * direct + light.ambient[i] * around)
-                            + glint * light.key[i];
-                        point[i] = (out.sqrt() * 255.0).min(255.0) as u8;
-                    }
+                        let out = albedo * albedo * tint[i] * (key[i] * direct + ambient[i] * around) + glint * key[i];
+                        (out.sqrt() * 255.0).min(255.0)
+                    });
+                    *point = [out[0] as u8, out[1] as u8, out[2] as u8];
                 }
             }
         }

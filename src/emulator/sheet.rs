@@ -16,22 +16,24 @@ pub struct Sheet {
 struct Level {
     width: usize,
     height: usize,
-    rgb: Vec<Rgb>,
+    /// With a fourth part that means nothing: four are read and reckoned with at once.
+    points: Vec<[u8; 4]>,
 }
 
 impl Sheet {
     /// Keeps `rgb` (`width * height` points) and makes its smaller copies.
-    pub fn new(width: usize, height: usize, rgb: Vec<Rgb>) -> Sheet {
-        let mut levels = vec![Level { width, height, rgb }];
+    pub fn new(width: usize, height: usize, rgb: &[Rgb]) -> Sheet {
+        let points = rgb.iter().map(|[red, green, blue]| [*red, *green, *blue, 0]).collect();
+        let mut levels = vec![Level { width, height, points }];
         while let Some(last) = levels.last().filter(|last| last.width > 2 && last.height > 2) {
             let (width, height) = (last.width / 2, last.height / 2);
             let point = |x: usize, y: usize| {
                 let four =
-                    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(i, j)| last.rgb[(2 * y + j) * last.width + 2 * x + i]);
-                [0, 1, 2].map(|c| ((four.iter().map(|p| u16::from(p[c])).sum::<u16>() + 2) / 4) as u8)
+                    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(i, j)| last.points[(2 * y + j) * last.width + 2 * x + i]);
+                [0, 1, 2, 3].map(|c| ((four.iter().map(|p| u16::from(p[c])).sum::<u16>() + 2) / 4) as u8)
             };
-            let rgb = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| point(x, y)).collect();
-            levels.push(Level { width, height, rgb });
+            let points = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| point(x, y)).collect();
+            levels.push(Level { width, height, points });
         }
         Sheet { levels }
     }
@@ -42,17 +44,19 @@ impl Sheet {
     }
 
     /// The points of the finest copy, row by row.
-    pub fn points(&self) -> &[Rgb] {
-        &self.levels[0].rgb
+    pub fn points(&self) -> impl Iterator<Item = Rgb> {
+        self.levels[0].points.iter().map(|[red, green, blue, _]| [*red, *green, *blue])
     }
 
-    /// The colour at (`u`, `v`), 0 to 1, in the copy `level`; the sheet joins at left and right.
+    /// The colour at (`u`, `v`), 0 to 1, in the copy `level`, and a fourth part that means nothing; the sheet joins at left
+    /// and right.
     #[inline]
-    pub fn colour(&self, u: f32, v: f32, level: usize) -> [f32; 3] {
+    pub fn colour(&self, u: f32, v: f32, level: usize) -> [f32; 4] {
         let level = &self.levels[level.min(self.levels.len() - 1)];
         let (x, y) = (u * level.width as f32 - 0.5, (v * level.height as f32 - 0.5).max(0.0));
-        let (fx, fy) = (x.floor(), y.floor());
-        let (tx, ty) = (x - fx, y - fy);
+        // Not `floor`, which is a call where the processor is not known: `x` is hardly ever negative, `y` never.
+        let (left, top) = (x as i32 - i32::from(x < 0.0), y as i32);
+        let (tx, ty) = (x - left as f32, y - top as f32);
         let wrap = |x: i32| {
             let width = level.width as i32;
             (if x < 0 {
@@ -64,13 +68,13 @@ impl Sheet {
             })
             .clamp(0, width - 1) as usize
         };
-        let (x0, x1) = (wrap(fx as i32), wrap(fx as i32 + 1));
-        let y0 = (fy as usize).min(level.height - 1);
+        let (x0, x1) = (wrap(left), wrap(left + 1));
+        let y0 = (top as usize).min(level.height - 1);
         let y1 = (y0 + 1).min(level.height - 1);
-        let point = |x: usize, y: usize| level.rgb[y * level.width + x].map(f32::from);
+        let point = |x: usize, y: usize| level.points[y * level.width + x].map(f32::from);
         let (a, b, c, d) = (point(x0, y0), point(x1, y0), point(x0, y1), point(x1, y1));
         let (wa, wb, wc, wd) = ((1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty);
-        [0, 1, 2].map(|i| a[i] * wa + b[i] * wb + c[i] * wc + d[i] * wd)
+        [0, 1, 2, 3].map(|i| a[i] * wa + b[i] * wb + c[i] * wc + d[i] * wd)
     }
 }
 
@@ -139,7 +143,7 @@ impl Brush {
 
     /// Finishes the sheet.
     pub fn done(self) -> Sheet {
-        Sheet::new(self.width, self.height, self.rgb)
+        Sheet::new(self.width, self.height, &self.rgb)
     }
 
     /// Paints only inside this rectangle (left, top, width, height) from now on; its corner becomes the origin.
@@ -289,8 +293,8 @@ mod tests {
 
     #[test]
     fn a_smaller_copy_keeps_the_mean() {
-        let points = (0..64).map(|i| if i % 2 == 0 { [200, 0, 100] } else { [0, 200, 100] }).collect();
-        let sheet = Sheet::new(8, 8, points);
-        assert_eq!(sheet.colour(0.5, 0.5, 1), [100.0, 100.0, 100.0]);
+        let points: Vec<Rgb> = (0..64).map(|i| if i % 2 == 0 { [200, 0, 100] } else { [0, 200, 100] }).collect();
+        let sheet = Sheet::new(8, 8, &points);
+        assert_eq!(sheet.colour(0.5, 0.5, 1)[..3], [100.0, 100.0, 100.0]);
     }
 }

@@ -42,7 +42,7 @@ impl Good {
         let paint = || match (&self.look, self.product.gtin) {
             (Look::Grown(skin), _) => skin.sheet(&self.shape, 17 + variant as u32 * 1009),
             (Look::Printed(print, _), Some(gtin)) => print.sheet(&self.shape, gtin),
-            (Look::Printed(print, _), None) => Sheet::new(1, 1, vec![print.ground[0]]),
+            (Look::Printed(print, _), None) => Sheet::new(1, 1, &[print.ground[0]]),
         };
         Arc::clone(self.sheets[variant].get_or_init(|| Arc::new(paint())))
     }

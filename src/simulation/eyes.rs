@@ -198,7 +198,8 @@ type Timeline = Vec<(Stamp, CartInput)>;
 
 /// The eyes during one trip.
 pub struct Watching {
-    camera: Camera,
+    /// Drawn when it is first looked through: a film needs none.
+    camera: Option<Camera>,
     frame: Frame,
     next_frame: Stamp,
     chance: Chance,
@@ -216,7 +217,7 @@ impl Watching {
     /// Eyes that have seen nothing.
     pub fn new(seed: u64) -> Watching {
         Watching {
-            camera: Camera::new(Setting::default()),
+            camera: None,
             frame: Frame::default(),
             next_frame: Stamp(0),
             chance: Chance::new(seed ^ 0xe1e5),
@@ -239,7 +240,7 @@ impl Watching {
     pub fn look(&mut self, eyes: &mut Eyes, world: &World, now: Stamp, frame_ms: u64) -> Vec<CartInput> {
         match eyes {
             Eyes::Model(watch, clock) => {
-                self.camera.render(world, now, &mut self.frame);
+                self.camera.get_or_insert_with(|| Camera::new(Setting::default())).render(world, now, &mut self.frame);
                 self.next_frame = now.plus_millis(frame_ms);
                 let begin = clock.now();
                 let inputs = watch.take(&self.frame);

@@ -5,6 +5,8 @@ use crate::ports::Frame;
 
 /// Cells along the longer side of a picture.
 const LONGER_SIDE: u32 = 160;
+/// Larger pictures are none: up to this, a cell has at most 256 rows, whose sum a `u16` holds.
+const LARGEST: u32 = 128 * LONGER_SIDE;
 
 /// The mean colour of every cell of a picture.
 #[derive(Debug, Clone, Default)]
@@ -19,40 +21,44 @@ pub struct Grid {
     pub luma: Vec<f32>,
     frame_width: u32,
     frame_height: u32,
-    sums: Vec<[u32; 3]>,
+    /// The columns at which cells begin, and the end of the last.
+    edges: Vec<usize>,
+    sums: Vec<u16>,
 }
 
 impl Grid {
-    /// Fills the grid from a picture. Returns `false`, and leaves it, where the picture is not whole.
+    /// Fills the grid from a picture. Returns `false`, and leaves it, where the picture is not whole, or larger than any
+    /// camera's.
     pub fn fill(&mut self, frame: &Frame) -> bool {
-        if !is_whole(frame) {
+        let longer = frame.width.max(frame.height);
+        if !is_whole(frame) || longer > LARGEST {
             return false;
         }
-        let longer = frame.width.max(frame.height);
         let cells = |length: u32| (length * LONGER_SIDE.min(longer) / longer).max(1) as usize;
         (self.width, self.height) = (cells(frame.width), cells(frame.height));
         (self.frame_width, self.frame_height) = (frame.width, frame.height);
         self.rgb.clear();
         self.luma.clear();
         let (columns, rows) = (frame.width as usize, frame.height as usize);
+        self.edges.clear();
+        self.edges.extend((0..=self.width).map(|cell| cell * columns / self.width));
         for cell_row in 0..self.height {
             let first = cell_row * rows / self.height;
             let last = (cell_row + 1) * rows / self.height;
+            // Whole rows first: sums that all go the same way are done many at a time, the more the shorter the numbers.
             self.sums.clear();
-            self.sums.resize(self.width, [0; 3]);
-            for row in first..last {
-                let line = &frame.rgb[row * columns * 3..(row + 1) * columns * 3];
-                for (cell, sum) in self.sums.iter_mut().enumerate() {
-                    let (from, to) = (cell * columns / self.width, (cell + 1) * columns / self.width);
-                    for pixel in line[from * 3..to * 3].chunks_exact(3) {
-                        sum[0] += u32::from(pixel[0]);
-                        sum[1] += u32::from(pixel[1]);
-                        sum[2] += u32::from(pixel[2]);
-                    }
+            self.sums.resize(columns * 3, 0);
+            for line in frame.rgb[first * columns * 3..last * columns * 3].chunks_exact(columns * 3) {
+                for (sum, part) in self.sums.iter_mut().zip(line) {
+                    *sum += u16::from(*part);
                 }
             }
-            for (cell, sum) in self.sums.iter().enumerate() {
-                let (from, to) = (cell * columns / self.width, (cell + 1) * columns / self.width);
+            for edges in self.edges.windows(2) {
+                let (from, to) = (edges[0], edges[1]);
+                let mut sum = [0u32; 3];
+                for column in self.sums[from * 3..to * 3].as_chunks::<3>().0 {
+                    sum = [0, 1, 2].map(|i| sum[i] + u32::from(column[i]));
+                }
                 let share = 1.0 / ((to - from) * (last - first)).max(1) as f32;
                 let [red, green, blue] = sum.map(|sum| sum as f32 * share);
                 self.rgb.push([red, green, blue]);
@@ -99,19 +105,20 @@ impl Grid {
 pub fn gain(then: &Grid, now: &Grid) -> f32 {
     const BINS: usize = 512;
     const LARGEST: f32 = 4.0;
-    let mut counts = [0u32; BINS];
-    for (then, now) in then.luma.iter().zip(&now.luma) {
+    // Most cells fall into the same bin; counting in four places in turn, none waits for the one before.
+    let mut counts = [[0u32; 4]; BINS];
+    for (place, (then, now)) in then.luma.iter().zip(&now.luma).enumerate() {
         // The sum keeps the ratio of two dark cells from being noise.
         let ratio = (now + 8.0) / (then + 8.0);
-        counts[((ratio / LARGEST * BINS as f32) as usize).min(BINS - 1)] += 1;
+        counts[((ratio / LARGEST * BINS as f32) as usize).min(BINS - 1)][place % 4] += 1;
     }
     let half = then.luma.len() as u32 / 2;
     let mut sum = 0;
-    for (bin, count) in counts.iter().enumerate() {
+    for (bin, count) in counts.iter().map(|counts| counts.iter().sum::<u32>()).enumerate() {
         sum += count;
         if sum > half {
             // Within the bin the median lies about where the rest of the count does.
-            let within = 1.0 - (sum - half) as f32 / (*count).max(1) as f32;
+            let within = 1.0 - (sum - half) as f32 / count.max(1) as f32;
             return (bin as f32 + within.clamp(0.0, 1.0)) / BINS as f32 * LARGEST;
         }
     }
