@@ -197,6 +197,7 @@ impl Script {
             "checkout" => CartInput::Pressed(Press::ToCheckout),
             "back" => CartInput::Pressed(Press::Back),
             "pay" => CartInput::Pressed(Press::Pay),
+            "staff-done" => CartInput::Pressed(Press::StaffDone),
             "finish" => CartInput::Pressed(Press::Finish),
             "booked" => CartInput::StoreAnswered(StoreAnswer::Booked(self.receipt())),
             "silent" => CartInput::StoreAnswered(StoreAnswer::Silent { reason: "no route".into() }),

@@ -53,6 +53,7 @@ fn booked(entry: &LedgerEntry) -> String {
         SettledBy::SightAndWeight => "sight and weight",
         SettledBy::CodeAndWeight => "code and weight",
         SettledBy::Shopper => "the shopper",
+        SettledBy::WordAlone => "the shopper's word alone",
     };
     let candidates = entry.evidence.candidates.iter().take(3);
     let candidates = candidates.map(|(sku, probability)| format!("{sku} {:.1} %", probability * 100.0));

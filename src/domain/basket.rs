@@ -21,6 +21,8 @@ pub enum SettledBy {
     CodeAndWeight,
     /// The shopper answered a question.
     Shopper,
+    /// The shopper's word for what went out, and neither scale nor camera bears it out: staff look into the basket.
+    WordAlone,
 }
 
 /// Why an entry stands in the ledger: kept so that a person can see it.

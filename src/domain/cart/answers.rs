@@ -6,7 +6,7 @@ use super::{CartOutput, JournalEntry, LastChange, Press, Question, QuestionKind,
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
-use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Sighting};
+use crate::domain::fusion::{Candidate, ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Sighting};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
@@ -168,7 +168,16 @@ impl Cart {
         };
         if let Some(OpenQuestion { mut pending, judgement, .. }) = self.question.take() {
             let rest = self.rest_beside(hypothesis, &mut pending.evidence);
-            self.book_as(&pending.evidence, &judgement, &decided, SettledBy::Shopper, now, outputs);
+            let felt = rest.is_none() && !pending.claimed;
+            let settled_by = match hypothesis {
+                Hypothesis::Removed { line, .. } if !felt && !self.was_seen_to_go(&line.sku, &pending.evidence) => {
+                    // Somebody looks into the basket, whatever was approved before.
+                    (self.staff_called, self.staff_approved) = (true, false);
+                    SettledBy::WordAlone
+                }
+                _ => SettledBy::Shopper,
+            };
+            self.book_as(&pending.evidence, &judgement, &decided, settled_by, now, outputs);
             self.pending.extend(rest);
         }
     }
@@ -207,7 +216,15 @@ impl Cart {
         });
         let gtin = self.catalog.product(sku).and_then(|product| product.gtin);
         let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != gtin).collect();
-        Some(Pending::of(ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) }))
+        let evidence = ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) };
+        Some(Pending { claimed: true, ..Pending::of(evidence) })
+    }
+
+    /// Whether the place that changed looked like this product before.
+    fn was_seen_to_go(&self, sku: &Sku, evidence: &ChangeEvidence) -> bool {
+        let least = self.settings.fusion.unknown_similarity;
+        let is_it = |seen: &Candidate| seen.sku == *sku && f64::from(seen.similarity) >= least;
+        evidence.sighting.as_ref().is_some_and(|sighting| sighting.vanished.iter().any(is_it))
     }
 
     /// Whether a line, or a piece of one, weighs so much.

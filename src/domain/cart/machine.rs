@@ -86,12 +86,14 @@ pub(super) struct Pending {
     pub(super) parts: Vec<SettledChange>,
     /// Whether it is what was left when one of several things was taken out again.
     pub(super) left_over: bool,
+    /// Whether the scale did not feel it: it is what an answer about something else leaves over.
+    pub(super) claimed: bool,
 }
 
 impl Pending {
     /// One change by itself.
     pub(super) fn of(evidence: ChangeEvidence) -> Pending {
-        Pending { evidence, parts: Vec::new(), left_over: false }
+        Pending { evidence, parts: Vec::new(), left_over: false, claimed: false }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::machine::{Cart, Phase};
 use super::{CartOutput, JournalEntry, Sound};
-use crate::domain::basket::Line;
+use crate::domain::basket::{LedgerEntry, Line, SettledBy};
 use crate::domain::checkout::{Checkout, OrderLine, StoreAnswer, TripOrder};
 use crate::domain::units::Stamp;
 
@@ -15,10 +15,13 @@ impl Cart {
         matches!(self.checkout, Checkout::Pending { .. } | Checkout::Unknown { .. } | Checkout::Confirmed { .. })
     }
 
-    /// Whether a member of staff has to look at something in the basket before it is paid.
+    /// Whether a member of staff has to look into the basket before it is paid.
     pub(super) fn needs_staff(&self) -> bool {
         let restricted = |sku| self.catalog.product(sku).is_some_and(|product| product.restriction.is_some());
-        !self.staff_approved && self.basket.lines().iter().any(|line| restricted(&line.sku))
+        let by_word_alone = |entry: &LedgerEntry| entry.evidence.settled_by == SettledBy::WordAlone;
+        !self.staff_approved
+            && (self.basket.lines().iter().any(|line| restricted(&line.sku))
+                || self.basket.entries().iter().any(by_word_alone))
     }
 
     pub(super) fn pay(&mut self, outputs: &mut Vec<CartOutput>) {
