@@ -12,6 +12,7 @@ pub use eyes::{Eyes, Film};
 pub use shopper::{Shopper, Shoppers};
 pub use tally::{Report, Tally};
 
+use crate::domain::basket::LineId;
 use crate::domain::cart::{Cart, CartInput, CartOutput, CartSettings, JournalEntry, Notice, Page, Press};
 use crate::domain::catalog::{Catalog, Price};
 use crate::domain::pricing::Quantity;
@@ -105,6 +106,8 @@ struct Trip<'a> {
     now: Stamp,
     /// What was done and is not yet seen to be booked.
     open: Vec<Deed>,
+    /// Lines that were booked as something else than what they were opened for, with what that was.
+    misnamed: BTreeMap<LineId, Sku>,
     /// Whether what happens now is a disturbance and nothing else.
     disturbing: bool,
     /// Whether the shopper is just now trying to get away with something.
@@ -173,6 +176,7 @@ impl<'a> Trip<'a> {
             chance,
             now: Stamp(0),
             open: Vec::new(),
+            misnamed: BTreeMap::new(),
             disturbing: false,
             lying: false,
             questions: 0,
@@ -274,6 +278,7 @@ impl<'a> Trip<'a> {
             return;
         }
         tally.honest_accused += u32::from(self.staff_called);
+        tally.booked_without_question += self.booked_in_part();
         tally.wrong += wrong;
         tally.missed += missed;
         tally.receipts_exact += u32::from(wrong == 0 && missed == 0 && at_checkout);

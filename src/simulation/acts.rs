@@ -4,7 +4,7 @@ use super::eyes::{Eyes, Way};
 use super::shopper::{Shopper, Trick};
 use super::{Held, Sold, Tally, Trip};
 use crate::domain::basket::{LedgerEntry, Movement, SettledBy};
-use crate::domain::cart::{CameraFault, CartInput, Press, Question, QuestionKind};
+use crate::domain::cart::{CameraFault, CartInput, Press, Question, QuestionKind, QuestionOption};
 use crate::domain::catalog::Price;
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::units::{Sku, Stamp, WeighedGrams};
@@ -25,6 +25,9 @@ pub(super) struct Deed {
     grams: f64,
     weighed: bool,
     contact: Stamp,
+    /// Whether some of it is booked, as the part that it is, and whether that was asked about: pieces may settle one after
+    /// the other.
+    begun: Option<SettledBy>,
 }
 
 impl Deed {
@@ -34,6 +37,27 @@ impl Deed {
 
     fn items(&self) -> u32 {
         if self.weighed { 1 } else { self.pieces }
+    }
+
+    /// What is left of it where an entry holds a part of it, and just that part.
+    fn without(&self, entry: &LedgerEntry) -> Option<Deed> {
+        let (part, off) = (entry.evidence.change.0, 6.0 + 0.01 * self.grams);
+        let begun = match self.begun {
+            Some(SettledBy::Shopper) => self.begun,
+            _ => Some(entry.evidence.settled_by),
+        };
+        let rest = Deed { grams: self.grams - part, begun, ..self.clone() };
+        match &entry.movement {
+            Movement::Added { quantity: Quantity::Pieces(count), .. } if *count < self.pieces => {
+                let even = self.grams * f64::from(*count) / f64::from(self.pieces);
+                let pieces = self.pieces - count;
+                ((part - even).abs() <= off + 0.2 * even).then_some(Deed { pieces, ..rest })
+            }
+            Movement::Added { quantity: Quantity::Weighed(grams), .. } if self.pieces > 1 => {
+                ((f64::from(grams.0) - part).abs() <= off && rest.grams > off).then_some(rest)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -112,7 +136,14 @@ impl Trip<'_> {
         // A film has no scene of it: something unlike all products is seen.
         self.watching.unknown(&self.simulation.eyes, sku, self.now, done.changes);
         let grams = self.world.coming(&done.items).0;
-        self.open.push(Deed { sku: Sku::new(OWN), pieces: 1, grams, weighed: false, contact: done.changes });
+        self.open.push(Deed {
+            sku: Sku::new(OWN),
+            pieces: 1,
+            grams,
+            weighed: false,
+            contact: done.changes,
+            begun: None,
+        });
         self.settle_up(tally);
     }
 
@@ -139,7 +170,8 @@ impl Trip<'_> {
         let way = if shown { Way::Code } else { Way::In };
         self.watching.act(&self.simulation.eyes, way, sku, self.now, done.changes);
         let grams = self.world.coming(&done.items).0;
-        let deed = Deed { sku: sku.clone(), pieces, grams, weighed: self.is_weighed(sku), contact: done.changes };
+        let deed =
+            Deed { sku: sku.clone(), pieces, grams, weighed: self.is_weighed(sku), contact: done.changes, begun: None };
         if self.shopper != Shopper::Dishonest {
             tally.items += deed.items();
         }
@@ -154,7 +186,7 @@ impl Trip<'_> {
         let done = self.world.take(self.now, item.id)?;
         self.watching.act(&self.simulation.eyes, Way::Out, &sku, self.now, done.changes);
         let weighed = self.is_weighed(&sku);
-        self.open.push(Deed { sku, pieces: 1, grams: -item.mass.0, weighed, contact: done.changes });
+        self.open.push(Deed { sku, pieces: 1, grams: -item.mass.0, weighed, contact: done.changes, begun: None });
         if self.shopper != Shopper::Dishonest {
             tally.removals += 1;
         }
@@ -316,13 +348,15 @@ impl Trip<'_> {
 
     /// Holds an entry against what was done.
     pub(super) fn booked(&mut self, entry: &LedgerEntry, tally: &mut Tally) {
-        let by_shopper = entry.evidence.settled_by == SettledBy::Shopper;
+        let by_shopper = matches!(entry.evidence.settled_by, SettledBy::Shopper | SettledBy::WordAlone);
         if self.disturbing {
             tally.disturbance_changes += u32::from(!by_shopper);
         }
         let out = matches!(entry.movement, Movement::Removed { .. });
         let sku = match &entry.movement {
             Movement::Added { sku, .. } => Some(sku.clone()),
+            // The line that was opened for the very thing, whatever it is called there.
+            Movement::Removed { line, .. } if self.misnamed.contains_key(line) => self.misnamed.get(line).cloned(),
             Movement::Removed { line, .. } | Movement::Tared { line, .. } => {
                 self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
                     Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
@@ -344,8 +378,22 @@ impl Trip<'_> {
         if self.shopper == Shopper::Dishonest || (deed.sku.as_str() == OWN && by_shopper) {
             return;
         }
+        let is_it = Some(&deed.sku) == sku.as_ref();
+        if let Some(rest) = deed.without(entry).filter(|_| is_it) {
+            // Each piece counts when it is booked; a lot counts once, with its last part.
+            if !by_shopper && !deed.weighed {
+                tally.booked_without_question += deed.pieces - rest.pieces;
+                tally.booked_right += deed.pieces - rest.pieces;
+            }
+            self.open.insert(place, rest);
+            return;
+        }
+        if let (Movement::Added { line, .. }, false) = (&entry.movement, is_it) {
+            self.misnamed.insert(*line, deed.sku.clone());
+        }
+        let by_shopper = by_shopper || (deed.weighed && deed.begun == Some(SettledBy::Shopper));
         let right = match &entry.movement {
-            _ if Some(&deed.sku) != sku.as_ref() => false,
+            _ if !is_it => false,
             Movement::Removed { .. } => true,
             Movement::Added { quantity: Quantity::Pieces(count), .. } => *count == deed.pieces,
             Movement::Added { quantity: Quantity::Weighed(grams), .. } => {
@@ -396,7 +444,10 @@ impl Trip<'_> {
             self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
             return;
         }
-        let place = truth.as_ref().and_then(|sku| options.iter().position(|option| option.sku == *sku));
+        let is_of = |option: &QuestionOption, sku: &Sku| {
+            option.sku == *sku || option.line.is_some_and(|line| self.misnamed.get(&line) == Some(sku))
+        };
+        let place = truth.as_ref().and_then(|sku| options.iter().position(|option| is_of(option, sku)));
         if self.shopper != Shopper::Dishonest {
             match (&deed, out) {
                 (Some(deed), false) if open => {
@@ -455,6 +506,12 @@ impl Trip<'_> {
         });
         let best = sets.min_by(|(a, _), (b, _)| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
         best.map_or(Vec::new(), |(_, chosen)| chosen.into_iter().cloned().collect())
+    }
+
+    /// Lots of which a part is booked and the rest is not.
+    pub(super) fn booked_in_part(&self) -> u32 {
+        let in_part = |deed: &&Deed| deed.weighed && deed.begun.is_some_and(|by| by != SettledBy::Shopper);
+        self.open.iter().filter(in_part).count() as u32
     }
 
     /// Says that it was several things, takes the last one out again as bidden, and puts it back in.
