@@ -3,21 +3,32 @@
 //!
 //!     cargo run --release --example frames -- record target/frames
 //!     cargo run --release --example frames -- measure target/frames
+//!
+//! and what each picture of a whole trip costs, most of which show nothing new:
+//!
+//!     cargo run --release --example frames -- film target/film
+//!     cargo run --release --example frames -- watch target/film
+//!
+//! Beside them:
+//!
 //!     cargo run --release --example frames -- model models/dashcart.tflite
 
 use clap::{Parser, Subcommand};
 use dashcart::adapters::engine;
 use dashcart::adapters::yuyv::{YuvRange, YuyvLayout, yuyv_to_rgb};
+use dashcart::domain::cart::CartInput;
 use dashcart::domain::units::{Sku, Stamp};
-use dashcart::emulator::Shelf;
 use dashcart::emulator::camera::{Camera, HEIGHT, Setting, WIDTH};
 use dashcart::emulator::portrait::{Side, free_place, lying, piece};
 use dashcart::emulator::scene::{Heights, Placed};
 use dashcart::emulator::space::{Chance, Vec3};
+use dashcart::emulator::{Put, Shelf, World};
 use dashcart::ports::{EmbedError, Embedder, Frame, ModelId};
 use dashcart::vision::recogniser::Recogniser;
-use dashcart::vision::{Gallery, Look, Rectangle};
+use dashcart::vision::{Gallery, Look, Rectangle, Sight, SightSettings};
 use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +71,34 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Writes all pictures of a trip, 20 a second (film.yuyv), and what is put in and taken out (acts.csv).
+    Film {
+        /// Where to write: about 12 MB a second.
+        folder: PathBuf,
+        /// Things put in; one of them is taken out again.
+        #[arg(long, default_value_t = 8)]
+        items: usize,
+        /// Fixes what happens.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Watches such a film as the cart does, and prints what a picture costs and what was seen.
+    Watch {
+        /// Where the film is.
+        folder: PathBuf,
+        /// The model.
+        #[arg(long, default_value = "models/dashcart.tflite")]
+        model: PathBuf,
+        /// The gallery.
+        #[arg(long, default_value = "models/gallery-shelf.bin")]
+        gallery: PathBuf,
+        /// Threads of the model.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// Looks for codes as well.
+        #[arg(long)]
+        codes: bool,
+    },
     /// Lets a model compute one grey picture so often and nothing else, for counting instructions (`cross/count`).
     Model {
         /// The model.
@@ -86,6 +125,7 @@ enum Task {
 struct Timed {
     inner: Box<dyn Embedder>,
     spent: Arc<AtomicU64>,
+    calls: Arc<AtomicU64>,
 }
 
 impl Embedder for Timed {
@@ -102,6 +142,7 @@ impl Embedder for Timed {
         let began = now();
         let done = self.inner.embed(rgb, embedding);
         self.spent.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
         done
     }
 }
@@ -117,6 +158,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Task::Measure { folder, model, gallery, threads, rounds } => {
             measure(&folder, &model, &gallery, threads, rounds)
         }
+        Task::Film { folder, items, seed } => film(&folder, items, seed),
+        Task::Watch { folder, model, gallery, threads, codes } => watch(&folder, &model, &gallery, threads, codes),
         Task::Model { model, rounds } => {
             let mut engine = engine::open(&model, 1)?;
             let picture = vec![127; engine.input_side().pow(2) * 3];
@@ -164,6 +207,95 @@ fn record(folder: &Path, count: usize, seed: u64) -> Result<(), Box<dyn std::err
     Ok(())
 }
 
+/// Milliseconds from one picture of a film to the next.
+const PICTURE_MS: u64 = 50;
+
+fn film(folder: &Path, items: usize, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(folder)?;
+    let mut pictures = BufWriter::new(File::create(folder.join("film.yuyv"))?);
+    let shelf = Shelf::own();
+    let skus: Vec<Sku> = shelf.goods().iter().map(|good| good.product.sku.clone()).collect();
+    let mut chance = Chance::new(seed);
+    let (mut world, mut camera) = (World::new(shelf, seed), Camera::new(Setting { seed, ..Setting::default() }));
+    let (mut frame, mut acts, mut count) = (Frame::default(), "ms,way,sku\n".to_owned(), 0);
+    let mut at = Stamp::from_millis(0);
+    for act in 0..=items + 1 {
+        // The first act is waiting, the last is taking something out.
+        let over = match world.contents().into_iter().next().filter(|_| act == items + 1) {
+            _ if act == 0 => at,
+            Some(first) => {
+                acts += &format!("{},out,{}\n", at.millis(), first.sku.unwrap_or_else(|| Sku::new("")));
+                world.take(at, first.id).map_or(at, |done| done.over)
+            }
+            None => {
+                let sku = &skus[chance.below(skus.len())];
+                acts += &format!("{},in,{sku}\n", at.millis());
+                world.put(at, sku, Put::default())?.over
+            }
+        };
+        let until = over.plus_millis(1500 + chance.below(1500) as u64);
+        while at < until {
+            world.advance(at);
+            camera.render(&world, at, &mut frame);
+            pictures.write_all(&yuyv(&frame.rgb))?;
+            (at, count) = (at.plus_millis(PICTURE_MS), count + 1);
+        }
+    }
+    std::fs::write(folder.join("acts.csv"), acts)?;
+    println!("{count} pictures of {WIDTH} x {HEIGHT} in {}", folder.display());
+    Ok(())
+}
+
+fn watch(
+    folder: &Path,
+    model: &Path,
+    gallery: &Path,
+    threads: usize,
+    codes: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (spent, calls) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let embedder = Timed { inner: engine::open(model, threads)?, spent: Arc::clone(&spent), calls: Arc::clone(&calls) };
+    let mut sight =
+        Sight::new(Box::new(embedder), Gallery::load(gallery)?, SightSettings { codes, ..SightSettings::default() })?;
+    let layout = YuyvLayout { width: WIDTH, height: HEIGHT, stride: WIDTH * 2, range: YuvRange::Limited };
+    let mut frame = Frame { width: WIDTH as u32, height: HEIGHT as u32, ..Frame::default() };
+    let mut bytes = vec![0; WIDTH * HEIGHT * 2];
+    let mut film = File::open(folder.join("film.yuyv"))?;
+    let (mut times, mut seen) = (Vec::new(), Vec::new());
+    while film.read_exact(&mut bytes).is_ok() {
+        frame.at = Stamp::from_millis(times.len() as u64 * PICTURE_MS);
+        let began = now();
+        yuyv_to_rgb(layout, &bytes, &mut frame.rgb)?;
+        let inputs = sight.see(&frame);
+        times.push(began.elapsed().as_nanos() as f64 / 1e6);
+        seen.extend(inputs.into_iter().filter_map(|input| match input {
+            CartInput::Sighted(sighting) => Some((frame.at.millis(), sighting.appeared.first()?.sku.clone())),
+            _ => None,
+        }));
+    }
+    let acts = std::fs::read_to_string(folder.join("acts.csv"))?;
+    let begins: Vec<u64> = acts.lines().skip(1).filter_map(|line| line.split(',').next()?.parse().ok()).collect();
+    let (mut put_in, mut right) = (0, 0);
+    for (place, line) in acts.lines().skip(1).enumerate() {
+        let until = begins.get(place + 1).copied().unwrap_or(u64::MAX);
+        let last = seen.iter().rfind(|(at, _)| (begins[place]..until).contains(at));
+        put_in += u32::from(line.contains(",in,"));
+        right += u32::from(last.is_some_and(|(_, sku)| line.ends_with(&format!(",in,{sku}"))));
+    }
+    let (pictures, model_ms) = (times.len() as f64, spent.load(Ordering::Relaxed) as f64 / 1e6);
+    let whole: f64 = times.iter().sum();
+    println!(
+        "{{\"pictures\":{pictures},\"threads\":{threads},\"picture_ms_mean\":{:.3},\"without_model_ms_mean\":{:.3},\
+         \"picture_ms_p50\":{:.3},\"model_calls\":{},\"sightings\":{},\"put_in\":{put_in},\"named\":{right}}}",
+        whole / pictures,
+        (whole - model_ms) / pictures,
+        median(&mut times),
+        calls.load(Ordering::Relaxed),
+        seen.len(),
+    );
+    Ok(())
+}
+
 /// RGB as YUYV, BT.601 with 16 to 235, as webcams give it.
 fn yuyv(rgb: &[u8]) -> Vec<u8> {
     let (mut bytes, clipped) =
@@ -197,7 +329,7 @@ fn measure(
         pictures.push((std::fs::read(folder.join(file))?, region, Sku::new(sku)));
     }
     let spent = Arc::new(AtomicU64::new(0));
-    let embedder = Timed { inner: engine::open(model, threads)?, spent: Arc::clone(&spent) };
+    let embedder = Timed { inner: engine::open(model, threads)?, spent: Arc::clone(&spent), calls: Arc::default() };
     let mut recogniser = Recogniser::new(Box::new(embedder), Gallery::load(gallery)?)?;
     let layout = YuyvLayout { width: WIDTH, height: HEIGHT, stride: WIDTH * 2, range: YuvRange::Limited };
     let mut frame = Frame { width: WIDTH as u32, height: HEIGHT as u32, ..Frame::default() };
