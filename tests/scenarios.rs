@@ -45,7 +45,8 @@ fn catalog() -> Catalog {
     }
 }
 
-/// The same with cheese, whose label carries a number of the store's own: zeros stand where the weight of the piece is.
+/// The same with limes, some of which weigh twice as much as others, and with cheese, whose label carries a number of the
+/// store's own: zeros stand where the weight of the piece is.
 fn catalog_with_cheese() -> Catalog {
     let mut catalog = catalog();
     let mut cheese = catalog.products[&Sku::new("pear")].clone();
@@ -53,7 +54,12 @@ fn catalog_with_cheese() -> Catalog {
     cheese.gtin = Some("2812345000007".parse().expect("a valid GTIN"));
     cheese.price = Price::PerKg(Money::eur_cents(1490));
     cheese.weight = UnitWeight { mean: Grams(310.0), spread: Grams(40.0), unsure: Grams(0.0) };
-    catalog.products.insert(cheese.sku.clone(), cheese);
+    let mut lime = catalog.products[&Sku::new("soup")].clone();
+    lime.sku = Sku::new("lime");
+    lime.weight = UnitWeight { mean: Grams(80.0), spread: Grams(16.0), unsure: Grams(0.0) };
+    for product in [cheese, lime] {
+        catalog.products.insert(product.sku.clone(), product);
+    }
     catalog
 }
 

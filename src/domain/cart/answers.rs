@@ -121,16 +121,19 @@ impl Cart {
         }
     }
 
-    /// Answers with a product from the list of all: its quantity is what the weight says; where that is more than one piece
-    /// the shopper is asked, for it may be something else beside one.
+    /// Answers with a product from the list of all: its quantity is what the weight says; where that is or may be more than
+    /// one piece the shopper is asked, for it may be something else beside one.
     fn pick(&mut self, question: u32, sku: &Sku, now: Stamp, outputs: &mut Vec<CartOutput>) {
         let Some(open) = self.question.as_ref().filter(|open| open.question.id == question) else { return };
         let Some(product) = self.catalog.product(sku) else { return };
         let change = open.pending.evidence.change.change;
         let pieces = pieces_within(product, change.abs());
-        if change.0 > 0.0 && pieces > 1 && matches!(product.price, Price::Each(_)) {
-            let fits = product.weight.is_about(pieces, change.abs() - product.tare);
-            self.ask_how_many(sku, pieces, fits);
+        let is_about = |pieces: u32| product.weight.is_about(pieces, change.abs() - product.tare);
+        // One more where they may be light ones.
+        let most = pieces + u32::from(is_about(pieces + 1));
+        if change.0 > 0.0 && most > 1 && matches!(product.price, Price::Each(_)) {
+            let counts = if is_about(pieces) { [pieces, most, 1, 2] } else { [1, 2, pieces, most] };
+            self.ask_how_many(sku, counts.into_iter().filter(|count| *count <= most));
             return;
         }
         let hypothesis = if change.0 > 0.0 {

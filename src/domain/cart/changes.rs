@@ -416,15 +416,14 @@ impl Cart {
         outputs.push(CartOutput::Play(Sound::Question));
     }
 
-    /// Asks how many pieces of a named product came in, where the load holds more than one: the count that the weight
-    /// says first where it fits, and few.
-    pub(super) fn ask_how_many(&mut self, sku: &Sku, pieces: u32, fits: bool) {
-        let counts = if fits { [pieces, 1, 2] } else { [1, 2, pieces] };
+    /// Asks how many pieces of a named product came in: the first three of these.
+    pub(super) fn ask_how_many(&mut self, sku: &Sku, counts: impl Iterator<Item = u32>) {
         let mut options: Vec<QuestionOption> = Vec::new();
         for count in counts {
             let hypothesis = Hypothesis::Added { sku: sku.clone(), quantity: Quantity::Pieces(count) };
-            options.extend(self.option(&hypothesis).filter(|option| count <= pieces && !options.contains(option)));
+            options.extend(self.option(&hypothesis).filter(|option| !options.contains(option)));
         }
+        options.truncate(3);
         self.questions += 1;
         if let Some(open) = &mut self.question {
             open.question.id = self.questions;
