@@ -47,6 +47,14 @@ pub struct Sighting {
     pub clear: bool,
 }
 
+impl Sighting {
+    /// Something moved, and nothing of use was seen.
+    pub fn of_nothing(began: Stamp, ended: Stamp) -> Sighting {
+        let (appeared, vanished) = (Vec::new(), Vec::new());
+        Sighting { began, ended, appeared, vanished, frames: 0, area: 0.0, places: 0, clear: false }
+    }
+}
+
 fn in_one() -> bool {
     true
 }

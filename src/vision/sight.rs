@@ -111,7 +111,7 @@ impl Sight {
             Some(SceneEvent::Unclear { began, ended }) => {
                 self.recogniser.begin();
                 self.recogniser.keep();
-                inputs.push(CartInput::Sighted(nothing_seen(began, ended)));
+                inputs.push(CartInput::Sighted(Sighting::of_nothing(began, ended)));
                 self.told.clear();
             }
             None => self.watch_flight(frame, &mut inputs),
@@ -130,7 +130,7 @@ impl Sight {
     ) -> (Vec<CodeFacts>, Sighting) {
         let Sight { settings, finder, recogniser, reader, .. } = self;
         let (Some(before), Some(after)) = (finder.before(), finder.after()) else {
-            return (Vec::new(), nothing_seen(began, ended));
+            return (Vec::new(), Sighting::of_nothing(began, ended));
         };
         let with_codes = settings.codes;
         let mut read = || if with_codes { reader.read(frame, around(frame, region), true) } else { Vec::new() };
@@ -160,7 +160,7 @@ impl Sight {
         let sighting = seen.unwrap_or_else(|error| {
             // Nothing recognised is what the cart must know; it then asks.
             tracing::error!("{error}");
-            nothing_seen(began, ended)
+            Sighting::of_nothing(began, ended)
         });
         (codes, sighting)
     }
@@ -221,10 +221,6 @@ fn look_at(
 ) -> Result<(), EmbedError> {
     recogniser.begin();
     settings.looks.iter().try_for_each(|look| recogniser.look(frame, region, *look))
-}
-
-fn nothing_seen(began: Stamp, ended: Stamp) -> Sighting {
-    Sighting { began, ended, appeared: Vec::new(), vanished: Vec::new(), frames: 0, area: 0.0, places: 0, clear: false }
 }
 
 #[cfg(test)]

@@ -219,6 +219,18 @@ impl Cart {
                 }
             }
         }
+        self.keep_sighting(sighting);
+    }
+
+    /// Something moved in view and nothing can be said of it, as when the camera has only just begun to see: that it moved
+    /// is known all the same.
+    pub(super) fn view_stilled(&mut self, now: Stamp) {
+        if let Some(began) = self.view_moving_since.take() {
+            self.keep_sighting(Sighting::of_nothing(began, now));
+        }
+    }
+
+    fn keep_sighting(&mut self, sighting: Sighting) {
         self.sightings.push_back(sighting);
         while self.sightings.len() > 8 {
             self.sightings.pop_front();

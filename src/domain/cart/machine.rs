@@ -302,7 +302,7 @@ impl Cart {
             CartInput::ViewMoved => {
                 self.view_moving_since.get_or_insert(now);
             }
-            CartInput::ViewStilled => self.view_moving_since = None,
+            CartInput::ViewStilled => self.view_stilled(now),
             CartInput::Sighted(sighting) => self.sighted(sighting, now, &mut outputs),
             CartInput::CodeSeen(code) => {
                 self.code_seen(code);
