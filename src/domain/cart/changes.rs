@@ -94,12 +94,17 @@ impl Cart {
             self.question = None;
             return;
         }
+        if let Some(index) = self.unseen.iter().rposition(undoes) {
+            self.unseen.remove(index);
+            return;
+        }
         if self.correct_question(change) {
             return;
         }
         // The camera sees all that enters the basket. Where it saw nothing, somebody leans on the cart or lifts it: only
-        // if that lasts is it asked about, by the reconciliation.
+        // if that lasts is it asked about, by the reconciliation, unless a slow camera tells of it late.
         if self.camera_fault.is_none() && !self.moved_during(&change) {
+            self.unseen.push(change);
             return;
         }
         self.file(change, outputs);
@@ -219,21 +224,27 @@ impl Cart {
                 }
             }
         }
-        self.keep_sighting(sighting);
+        self.keep_sighting(sighting, outputs);
     }
 
     /// Something moved in view and nothing can be said of it, as when the camera has only just begun to see: that it moved
     /// is known all the same.
-    pub(super) fn view_stilled(&mut self, now: Stamp) {
+    pub(super) fn view_stilled(&mut self, now: Stamp, outputs: &mut Vec<CartOutput>) {
         if let Some(began) = self.view_moving_since.take() {
-            self.keep_sighting(Sighting::of_nothing(began, now));
+            self.keep_sighting(Sighting::of_nothing(began, now), outputs);
         }
     }
 
-    fn keep_sighting(&mut self, sighting: Sighting) {
+    /// Keeps what was seen for the changes to come, and files one that it shows late.
+    fn keep_sighting(&mut self, sighting: Sighting, outputs: &mut Vec<CartOutput>) {
+        let shown = |change: &SettledChange| covers(&sighting, change) && sighting.began <= change.settled;
+        let late = self.unseen.iter().position(shown).map(|index| self.unseen.remove(index));
         self.sightings.push_back(sighting);
         while self.sightings.len() > 8 {
             self.sightings.pop_front();
+        }
+        if let Some(change) = late {
+            self.file(change, outputs);
         }
     }
 
@@ -511,6 +522,7 @@ impl Cart {
             return false;
         }
         self.unexplained_since = None;
+        self.unseen.clear();
         self.reconciled += 1;
         if self.reconciled >= 3 {
             // Somebody who can look into the basket settles it; until then it is not asked about again.

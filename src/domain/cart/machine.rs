@@ -136,6 +136,8 @@ pub struct Cart {
     pub(super) pending: VecDeque<Pending>,
     /// Changes too small to be a thing, that settled one after the other in the present movement.
     pub(super) crumbs: Option<SettledChange>,
+    /// Changes of the load during which nothing moved in view, as far as the camera has told.
+    pub(super) unseen: Vec<SettledChange>,
     pub(super) question: Option<OpenQuestion>,
     pub(super) questions: u32,
     pub(super) sightings: VecDeque<Sighting>,
@@ -171,6 +173,7 @@ impl Cart {
             basket: Basket::default(),
             pending: VecDeque::new(),
             crumbs: None,
+            unseen: Vec::new(),
             question: None,
             questions: 0,
             sightings: VecDeque::new(),
@@ -302,7 +305,7 @@ impl Cart {
             CartInput::ViewMoved => {
                 self.view_moving_since.get_or_insert(now);
             }
-            CartInput::ViewStilled => self.view_stilled(now),
+            CartInput::ViewStilled => self.view_stilled(now, &mut outputs),
             CartInput::Sighted(sighting) => self.sighted(sighting, now, &mut outputs),
             CartInput::CodeSeen(code) => {
                 self.code_seen(code);
@@ -371,6 +374,7 @@ impl Cart {
         self.key = None;
         self.basket = Basket::default();
         self.pending.clear();
+        self.unseen.clear();
         self.question = None;
         self.base = None;
         self.unexplained_since = None;
