@@ -284,6 +284,8 @@ pub enum Notice {
     Settling,
     /// A member of staff is on the way.
     StaffCalled,
+    /// A member of staff has to look into the basket before it can be paid.
+    StaffFirst,
     /// The store did not answer; the cart keeps trying.
     StoreSilent,
     /// What the question is about cannot be priced by its weight.

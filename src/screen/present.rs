@@ -241,6 +241,13 @@ impl Presenter<'_> {
                 false,
                 self.say("Hilfe ist unterwegs. Bitte warten Sie hier.", "Help is on its way. Please wait here."),
             ),
+            Notice::StaffFirst => (
+                false,
+                self.say(
+                    "Vor dem Bezahlen sieht jemand vom Markt kurz in den Wagen.",
+                    "Before you pay, somebody from the store takes a short look into the cart.",
+                ),
+            ),
             Notice::StoreSilent => (
                 false,
                 self.say(

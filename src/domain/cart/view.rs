@@ -76,6 +76,9 @@ impl Cart {
         if self.staff_called {
             notices.push(Notice::StaffCalled);
         }
+        if self.phase == Phase::Checkout && !self.paying() && self.needs_staff() {
+            notices.push(Notice::StaffFirst);
+        }
         if self.disturbed_since.is_some_and(|since| now.millis_since(since) >= SETTLING_TOLD_AFTER_MS) {
             notices.push(Notice::Settling);
         }
