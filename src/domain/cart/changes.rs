@@ -59,6 +59,9 @@ impl Cart {
     /// Files a settled change as an event, unless it is nothing, undoes one that is still open, or belongs to one.
     pub(super) fn note_change(&mut self, change: SettledChange, outputs: &mut Vec<CartOutput>) {
         let change = self.with_crumbs(change);
+        // By then it has been asked about, or what is left of it can be told from no error.
+        let patience = self.settings.patience_ms;
+        self.unseen.retain(|unseen| change.began.millis_since(unseen.settled) <= patience);
         let small = self.is_nothing(&change);
         if !small && self.take_apart(change) {
             return;
@@ -235,15 +238,15 @@ impl Cart {
         }
     }
 
-    /// Keeps what was seen for the changes to come, and files one that it shows late.
+    /// Keeps what was seen for the changes to come, and files those that it shows late.
     fn keep_sighting(&mut self, sighting: Sighting, outputs: &mut Vec<CartOutput>) {
         let shown = |change: &SettledChange| covers(&sighting, change) && sighting.began <= change.settled;
-        let late = self.unseen.iter().position(shown).map(|index| self.unseen.remove(index));
+        let late: Vec<SettledChange> = self.unseen.extract_if(.., |change| shown(change)).collect();
         self.sightings.push_back(sighting);
         while self.sightings.len() > 8 {
             self.sightings.pop_front();
         }
-        if let Some(change) = late {
+        for change in late {
             self.file(change, outputs);
         }
     }

@@ -136,7 +136,7 @@ pub struct Cart {
     pub(super) pending: VecDeque<Pending>,
     /// Changes too small to be a thing, that settled one after the other in the present movement.
     pub(super) crumbs: Option<SettledChange>,
-    /// Changes of the load during which nothing moved in view, as far as the camera has told.
+    /// Changes of the load in the last while during which nothing moved in view, as far as the camera has told.
     pub(super) unseen: Vec<SettledChange>,
     pub(super) question: Option<OpenQuestion>,
     pub(super) questions: u32,
