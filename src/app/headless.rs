@@ -518,7 +518,7 @@ impl Player {
             .collect();
         let from_drop = self.stage.last_contact().map(|contact| entry.at.millis_since(contact));
         let time = from_drop.map_or_else(String::new, |millis| format!(", {millis} ms after it touched the basket"));
-        if !matches!(evidence.settled_by, crate::domain::basket::SettledBy::Shopper) {
+        if !evidence.settled_by.is_answer() {
             self.drop_to_line_ms.extend(from_drop);
         }
         self.say(&format!(

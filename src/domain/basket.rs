@@ -25,6 +25,13 @@ pub enum SettledBy {
     WordAlone,
 }
 
+impl SettledBy {
+    /// Whether the shopper was asked.
+    pub fn is_answer(self) -> bool {
+        matches!(self, SettledBy::Shopper | SettledBy::WordAlone)
+    }
+}
+
 /// Why an entry stands in the ledger: kept so that a person can see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -242,7 +249,7 @@ impl Basket {
 
     /// The products that the shopper has named in this trip, each once.
     pub fn named(&self) -> BTreeSet<&Sku> {
-        let by_shopper = self.entries.iter().filter(|entry| entry.evidence.settled_by == SettledBy::Shopper);
+        let by_shopper = self.entries.iter().filter(|entry| entry.evidence.settled_by.is_answer());
         by_shopper
             .filter_map(|entry| match &entry.movement {
                 Movement::Added { sku, .. } => Some(sku),

@@ -348,20 +348,22 @@ impl Trip<'_> {
 
     /// Holds an entry against what was done.
     pub(super) fn booked(&mut self, entry: &LedgerEntry, tally: &mut Tally) {
-        let by_shopper = matches!(entry.evidence.settled_by, SettledBy::Shopper | SettledBy::WordAlone);
+        let by_shopper = entry.evidence.settled_by.is_answer();
         if self.disturbing {
             tally.disturbance_changes += u32::from(!by_shopper);
         }
         let out = matches!(entry.movement, Movement::Removed { .. });
         let sku = match &entry.movement {
             Movement::Added { sku, .. } => Some(sku.clone()),
-            // The line that was opened for the very thing, whatever it is called there.
-            Movement::Removed { line, .. } if self.misnamed.contains_key(line) => self.misnamed.get(line).cloned(),
+            // What the line was opened for, whatever it is called there.
             Movement::Removed { line, .. } | Movement::Tared { line, .. } => {
-                self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
-                    Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
-                    _ => None,
-                })
+                let called = || {
+                    self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
+                        Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
+                        _ => None,
+                    })
+                };
+                self.misnamed.get(line).cloned().or_else(called)
             }
             Movement::OwnThing { .. } => Some(Sku::new(OWN)),
         };

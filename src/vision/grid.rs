@@ -6,7 +6,7 @@ use crate::ports::Frame;
 /// Cells along the longer side of a picture.
 const LONGER_SIDE: u32 = 160;
 /// Larger pictures are none: up to this, a cell has at most 256 rows, whose sum a `u16` holds.
-const LARGEST: u32 = 128 * LONGER_SIDE;
+const LARGEST_SIDE: u32 = 128 * LONGER_SIDE;
 
 /// The mean colour of every cell of a picture.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ impl Grid {
     /// camera's.
     pub fn fill(&mut self, frame: &Frame) -> bool {
         let longer = frame.width.max(frame.height);
-        if !is_whole(frame) || longer > LARGEST {
+        if !is_whole(frame) || longer > LARGEST_SIDE {
             return false;
         }
         let cells = |length: u32| (length * LONGER_SIDE.min(longer) / longer).max(1) as usize;
