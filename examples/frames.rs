@@ -13,7 +13,7 @@
 //!
 //!     cargo run --release --example frames -- model models/dashcart.tflite
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use dashcart::adapters::engine;
 use dashcart::adapters::yuyv::{YuvRange, YuyvLayout, yuyv_to_rgb};
 use dashcart::domain::cart::CartInput;
@@ -58,15 +58,8 @@ enum Task {
     Measure {
         /// Where the pictures are.
         folder: PathBuf,
-        /// The model.
-        #[arg(long, default_value = "models/dashcart.tflite")]
-        model: PathBuf,
-        /// The gallery.
-        #[arg(long, default_value = "models/gallery-shelf.bin")]
-        gallery: PathBuf,
-        /// Threads of the model.
-        #[arg(long, default_value_t = 1)]
-        threads: usize,
+        #[command(flatten)]
+        by: By,
         /// How often each picture is recognised.
         #[arg(long, default_value_t = 5)]
         rounds: usize,
@@ -86,15 +79,8 @@ enum Task {
     Watch {
         /// Where the film is.
         folder: PathBuf,
-        /// The model.
-        #[arg(long, default_value = "models/dashcart.tflite")]
-        model: PathBuf,
-        /// The gallery.
-        #[arg(long, default_value = "models/gallery-shelf.bin")]
-        gallery: PathBuf,
-        /// Threads of the model.
-        #[arg(long, default_value_t = 1)]
-        threads: usize,
+        #[command(flatten)]
+        by: By,
         /// Looks for codes as well.
         #[arg(long)]
         codes: bool,
@@ -121,12 +107,43 @@ enum Task {
     },
 }
 
-/// An engine that adds up the time it takes, in nanoseconds.
-struct Timed {
-    inner: Box<dyn Embedder>,
-    spent: Arc<AtomicU64>,
+/// What recognises.
+#[derive(Args)]
+struct By {
+    /// The model.
+    #[arg(long, default_value = "models/dashcart.tflite")]
+    model: PathBuf,
+    /// The gallery.
+    #[arg(long, default_value = "models/gallery-shelf.bin")]
+    gallery: PathBuf,
+    /// Threads of the model.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+}
+
+impl By {
+    /// The engine, and what it spends.
+    fn engine(&self) -> Result<(Box<dyn Embedder>, Spent), Box<dyn std::error::Error>> {
+        let spent = Spent::default();
+        Ok((Box::new(Timed { inner: engine::open(&self.model, self.threads)?, spent: spent.clone() }), spent))
+    }
+}
+
+/// What an engine has spent.
+#[derive(Clone, Default)]
+struct Spent {
+    nanos: Arc<AtomicU64>,
     calls: Arc<AtomicU64>,
 }
+
+/// An engine that adds up what it spends.
+struct Timed {
+    inner: Box<dyn Embedder>,
+    spent: Spent,
+}
+
+/// How the pictures lie in their files.
+const LAYOUT: YuyvLayout = YuyvLayout { width: WIDTH, height: HEIGHT, stride: WIDTH * 2, range: YuvRange::Limited };
 
 impl Embedder for Timed {
     fn input_side(&self) -> usize {
@@ -141,8 +158,8 @@ impl Embedder for Timed {
     fn embed(&mut self, rgb: &[u8], embedding: &mut [f32]) -> Result<(), EmbedError> {
         let began = now();
         let done = self.inner.embed(rgb, embedding);
-        self.spent.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.spent.nanos.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.spent.calls.fetch_add(1, Ordering::Relaxed);
         done
     }
 }
@@ -155,11 +172,9 @@ fn now() -> Instant {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Options::parse().task {
         Task::Record { folder, count, seed } => record(&folder, count, seed),
-        Task::Measure { folder, model, gallery, threads, rounds } => {
-            measure(&folder, &model, &gallery, threads, rounds)
-        }
+        Task::Measure { folder, by, rounds } => measure(&folder, &by, rounds),
         Task::Film { folder, items, seed } => film(&folder, items, seed),
-        Task::Watch { folder, model, gallery, threads, codes } => watch(&folder, &model, &gallery, threads, codes),
+        Task::Watch { folder, by, codes } => watch(&folder, &by, codes),
         Task::Model { model, rounds } => {
             let mut engine = engine::open(&model, 1)?;
             let picture = vec![127; engine.input_side().pow(2) * 3];
@@ -246,18 +261,10 @@ fn film(folder: &Path, items: usize, seed: u64) -> Result<(), Box<dyn std::error
     Ok(())
 }
 
-fn watch(
-    folder: &Path,
-    model: &Path,
-    gallery: &Path,
-    threads: usize,
-    codes: bool,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let (spent, calls) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let embedder = Timed { inner: engine::open(model, threads)?, spent: Arc::clone(&spent), calls: Arc::clone(&calls) };
-    let mut sight =
-        Sight::new(Box::new(embedder), Gallery::load(gallery)?, SightSettings { codes, ..SightSettings::default() })?;
-    let layout = YuyvLayout { width: WIDTH, height: HEIGHT, stride: WIDTH * 2, range: YuvRange::Limited };
+fn watch(folder: &Path, by: &By, codes: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let (embedder, Spent { nanos, calls }) = by.engine()?;
+    let settings = SightSettings { codes, ..SightSettings::default() };
+    let mut sight = Sight::new(embedder, Gallery::load(&by.gallery)?, settings)?;
     let mut frame = Frame { width: WIDTH as u32, height: HEIGHT as u32, ..Frame::default() };
     let mut bytes = vec![0; WIDTH * HEIGHT * 2];
     let mut film = File::open(folder.join("film.yuyv"))?;
@@ -265,7 +272,7 @@ fn watch(
     while film.read_exact(&mut bytes).is_ok() {
         frame.at = Stamp::from_millis(times.len() as u64 * PICTURE_MS);
         let began = now();
-        yuyv_to_rgb(layout, &bytes, &mut frame.rgb)?;
+        yuyv_to_rgb(LAYOUT, &bytes, &mut frame.rgb)?;
         let inputs = sight.see(&frame);
         times.push(began.elapsed().as_nanos() as f64 / 1e6);
         seen.extend(inputs.into_iter().filter_map(|input| match input {
@@ -282,11 +289,12 @@ fn watch(
         put_in += u32::from(line.contains(",in,"));
         right += u32::from(last.is_some_and(|(_, sku)| line.ends_with(&format!(",in,{sku}"))));
     }
-    let (pictures, model_ms) = (times.len() as f64, spent.load(Ordering::Relaxed) as f64 / 1e6);
+    let (pictures, model_ms) = (times.len() as f64, nanos.load(Ordering::Relaxed) as f64 / 1e6);
     let whole: f64 = times.iter().sum();
     println!(
-        "{{\"pictures\":{pictures},\"threads\":{threads},\"picture_ms_mean\":{:.3},\"without_model_ms_mean\":{:.3},\
+        "{{\"pictures\":{pictures},\"threads\":{},\"picture_ms_mean\":{:.3},\"without_model_ms_mean\":{:.3},\
          \"picture_ms_p50\":{:.3},\"model_calls\":{},\"sightings\":{},\"put_in\":{put_in},\"named\":{right}}}",
+        by.threads,
         whole / pictures,
         (whole - model_ms) / pictures,
         median(&mut times),
@@ -312,13 +320,7 @@ fn yuyv(rgb: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn measure(
-    folder: &Path,
-    model: &Path,
-    gallery: &Path,
-    threads: usize,
-    rounds: usize,
-) -> Result<(), Box<dyn std::error::Error>> {
+fn measure(folder: &Path, by: &By, rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
     let list = std::fs::read_to_string(folder.join("regions.csv"))?;
     let mut pictures = Vec::new();
     for line in list.lines().skip(1) {
@@ -328,17 +330,15 @@ fn measure(
             Rectangle { left: left.parse()?, top: top.parse()?, width: width.parse()?, height: height.parse()? };
         pictures.push((std::fs::read(folder.join(file))?, region, Sku::new(sku)));
     }
-    let spent = Arc::new(AtomicU64::new(0));
-    let embedder = Timed { inner: engine::open(model, threads)?, spent: Arc::clone(&spent), calls: Arc::default() };
-    let mut recogniser = Recogniser::new(Box::new(embedder), Gallery::load(gallery)?)?;
-    let layout = YuyvLayout { width: WIDTH, height: HEIGHT, stride: WIDTH * 2, range: YuvRange::Limited };
+    let (embedder, Spent { nanos, .. }) = by.engine()?;
+    let mut recogniser = Recogniser::new(embedder, Gallery::load(&by.gallery)?)?;
     let mut frame = Frame { width: WIDTH as u32, height: HEIGHT as u32, ..Frame::default() };
     let (mut whole, mut around, right) = (Vec::new(), Vec::new(), Cell::new(0));
     for round in 0..=rounds {
         for (bytes, region, sku) in &pictures {
-            spent.store(0, Ordering::Relaxed);
+            nanos.store(0, Ordering::Relaxed);
             let began = now();
-            yuyv_to_rgb(layout, bytes, &mut frame.rgb)?;
+            yuyv_to_rgb(LAYOUT, bytes, &mut frame.rgb)?;
             recogniser.begin();
             recogniser.look(&frame, *region, Look::with_margin(0.04))?;
             let named = recogniser.candidates(5);
@@ -346,7 +346,7 @@ fn measure(
             // The first round warms up.
             if round > 0 {
                 whole.push(took);
-                around.push(took - spent.load(Ordering::Relaxed) as f64 / 1e6);
+                around.push(took - nanos.load(Ordering::Relaxed) as f64 / 1e6);
                 right.set(right.get() + usize::from(named.first().is_some_and(|first| first.sku == *sku)));
             }
         }
@@ -354,9 +354,10 @@ fn measure(
     let right = right.get() as f64 / whole.len().max(1) as f64;
     let (whole, around) = (median(&mut whole), median(&mut around));
     println!(
-        "{{\"pictures\":{},\"threads\":{threads},\"frame_ms_p50\":{whole:.3},\"model_ms_p50\":{:.3},\
+        "{{\"pictures\":{},\"threads\":{},\"frame_ms_p50\":{whole:.3},\"model_ms_p50\":{:.3},\
          \"around_ms_p50\":{around:.3},\"around_of_model\":{:.3},\"top1\":{right:.3}}}",
         pictures.len(),
+        by.threads,
         whole - around,
         around / (whole - around),
     );
