@@ -293,7 +293,7 @@ impl Script {
                 .collect::<Vec<_>>()
                 .join(", "),
             "staff" => if view.notices.contains(&Notice::StaffCalled) { "called" } else { "no" }.into(),
-            "told-to-wait" => if view.notices.contains(&Notice::StaffFirst) { "yes" } else { "no" }.into(),
+            "told-to-wait" => if view.notices.first() == Some(&Notice::StaffFirst) { "yes" } else { "no" }.into(),
             "posted" => self.posted.join(" "),
             "asked" => self.asked.join(" "),
             other => panic!("unknown check {other:?}"),

@@ -67,6 +67,10 @@ impl Cart {
         if let Some(fault) = self.scale_fault {
             notices.push(Notice::ScaleFault(fault));
         }
+        // A small screen has room for one: why nothing can be paid comes before what is on its way.
+        if self.phase == Phase::Checkout && !self.paying() && self.needs_staff() {
+            notices.push(Notice::StaffFirst);
+        }
         if let Some(fault) = self.camera_fault {
             notices.push(Notice::CameraFault(fault));
         }
@@ -75,9 +79,6 @@ impl Cart {
         }
         if self.staff_called {
             notices.push(Notice::StaffCalled);
-        }
-        if self.phase == Phase::Checkout && !self.paying() && self.needs_staff() {
-            notices.push(Notice::StaffFirst);
         }
         if self.disturbed_since.is_some_and(|since| now.millis_since(since) >= SETTLING_TOLD_AFTER_MS) {
             notices.push(Notice::Settling);
