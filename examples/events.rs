@@ -57,6 +57,7 @@ fn main() {
         let cart = Cart::new(CartSettings::default(), catalog.clone());
         let mut trip =
             Trip { cart, now: Stamp::from_millis(1000), load: 0.0, others: catalog.products.keys().cloned().collect() };
+        trip.give(100, CartInput::CameraRecovered);
         trip.give(100, CartInput::ScaleRecovered { load: Grams(0.0) });
         trip.give(100, CartInput::Pressed(Press::Start));
         for product in products.iter().cycle().take(lines) {

@@ -183,6 +183,9 @@ impl<'a> Trip<'a> {
             staff_called: false,
             simulation,
         };
+        if let Eyes::Film(_) = trip.simulation.eyes {
+            trip.give(CartInput::CameraRecovered, &mut Tally::default());
+        }
         trip.pass(1500, &mut Tally::default());
         trip.give(CartInput::Pressed(Press::Start), &mut Tally::default());
         trip

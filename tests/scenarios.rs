@@ -116,8 +116,12 @@ impl Script {
     fn play(&mut self, now: Stamp, word: &str, rest: &[&str]) {
         let number = |index: usize| rest[index].parse::<f64>().expect("a number");
         let input = match word {
+            // ready <load> [blind]: the scale is, and the camera unless it has given no picture yet
             "ready" => {
                 self.load = number(0);
+                if rest.get(1) != Some(&"blind") {
+                    self.give(CartInput::CameraRecovered, now);
+                }
                 CartInput::ScaleRecovered { load: Grams(self.load) }
             }
             "disturbed" => CartInput::LoadDisturbed,

@@ -79,7 +79,7 @@ fn of_input(input: &CartInput) -> Option<(Kind, String)> {
         CartInput::ScaleRecovered { load } => (Kind::Load, format!("scale ready at {load}")),
         CartInput::ScaleFaulted(fault) => (Kind::Fault, format!("scale at fault: {fault:?}")),
         CartInput::CameraFaulted(fault) => (Kind::Fault, format!("camera at fault: {fault:?}")),
-        CartInput::CameraRecovered => (Kind::View, "camera sees again".to_owned()),
+        CartInput::CameraRecovered => (Kind::View, "camera sees".to_owned()),
         CartInput::Sighted(sighting) if sighting.appeared.is_empty() && sighting.vanished.is_empty() => {
             (Kind::View, "something passed through the view".to_owned())
         }

@@ -118,7 +118,7 @@ pub enum CartInput {
     CodeSeen(CodeSighting),
     /// The camera cannot be used.
     CameraFaulted(CameraFault),
-    /// The camera can be used again.
+    /// The camera can be used: its first picture has come, or its fault is over.
     CameraRecovered,
     /// The shopper pressed something.
     Pressed(Press),

@@ -12,18 +12,22 @@ use tracing::{error, info, warn};
 /// Turns pictures, one at a time, into inputs of the cart.
 pub struct CameraWatch {
     sight: Sight,
+    sees: bool,
     moving: bool,
 }
 
 impl CameraWatch {
     /// A watch that has seen nothing.
     pub fn new(sight: Sight) -> CameraWatch {
-        CameraWatch { sight, moving: false }
+        CameraWatch { sight, sees: false, moving: false }
     }
 
-    /// Takes the next picture.
+    /// Takes the next picture. The first one says that the camera can be used.
     pub fn take(&mut self, frame: &Frame) -> Vec<CartInput> {
         let mut inputs = self.sight.see(frame);
+        if !std::mem::replace(&mut self.sees, true) {
+            inputs.insert(0, CartInput::CameraRecovered);
+        }
         let moving = self.sight.is_moving();
         match (std::mem::replace(&mut self.moving, moving), moving) {
             (false, true) => inputs.insert(0, CartInput::ViewMoved),
@@ -47,6 +51,7 @@ impl CameraWatch {
     /// Forgets what was seen, after pictures were lost.
     pub fn forget(&mut self) {
         self.sight.forget();
+        self.sees = false;
         self.moving = false;
     }
 }
@@ -69,9 +74,6 @@ pub fn run(
             Ok(()) => {
                 if std::mem::take(&mut lost) {
                     info!("the camera gives pictures again");
-                    if inputs.send(CartInput::CameraRecovered).is_err() {
-                        return;
-                    }
                 }
                 if let Some(Ok(mut latest)) = latest.as_ref().map(|latest| latest.lock()) {
                     latest.clone_from(&frame);

@@ -153,6 +153,8 @@ pub struct Cart {
     pub(super) reconciled: u32,
     pub(super) scale_fault: Option<ScaleFault>,
     pub(super) camera_fault: Option<CameraFault>,
+    /// Since when the camera has given pictures that can be used; `None` before the first, and while it is at fault.
+    pub(super) sees_since: Option<Stamp>,
     pub(super) last_change: Option<(LastChange, Stamp)>,
     pub(super) staff_called: bool,
     pub(super) staff_approved: bool,
@@ -186,6 +188,7 @@ impl Cart {
             reconciled: 0,
             scale_fault: None,
             camera_fault: None,
+            sees_since: None,
             last_change: None,
             staff_called: false,
             staff_approved: false,
@@ -312,13 +315,13 @@ impl Cart {
                 self.label_shown(&code, now, &mut outputs);
             }
             CartInput::CameraFaulted(fault) => {
-                self.camera_fault = Some(fault);
+                self.changed |= self.camera_fault.replace(fault) != Some(fault);
+                self.sees_since = None;
                 self.view_moving_since = None;
-                self.changed = true;
             }
             CartInput::CameraRecovered => {
-                self.camera_fault = None;
-                self.changed = true;
+                self.changed |= self.camera_fault.take().is_some();
+                self.sees_since.get_or_insert(now);
             }
             CartInput::Pressed(press) => self.pressed(press, now, &mut outputs),
             CartInput::StoreAnswered(answer) => self.store_answered(answer, now, &mut outputs),
