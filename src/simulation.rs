@@ -153,7 +153,9 @@ impl Simulation {
 
 impl<'a> Trip<'a> {
     fn begin(simulation: &'a mut Simulation, seed: u64) -> Trip<'a> {
-        if let Eyes::Model(watch, _) = &mut simulation.eyes {
+        if let Eyes::Model(seeing, _) = &mut simulation.eyes {
+            let (camera, watch) = &mut **seeing;
+            camera.settle(&[]);
             watch.forget();
         }
         let mut chance = Chance::new(seed);

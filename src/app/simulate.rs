@@ -3,6 +3,7 @@
 
 use super::{Failure, assets, assets::Range, setup};
 use crate::cli::SimulateArgs;
+use crate::emulator::camera::{Camera, Setting};
 use crate::emulator::photos::PhotoShelf;
 use crate::emulator::shelf::Shelf;
 use crate::emulator::stock::{Stock, StockError};
@@ -26,6 +27,7 @@ pub fn run(args: SimulateArgs) -> Result<(), Failure> {
         Some(disturbances) => disturbances.div_ceil(DISTURBANCES_A_TRIP),
         None => args.trips,
     };
+    let broken = || Failure::Failed("a simulation broke off".to_owned());
     let work = |job: u32, mut simulation: Simulation| -> Result<(), StockError> {
         for trip in (job..trips).step_by(args.jobs as usize) {
             let mut tally = Tally::default();
@@ -51,11 +53,13 @@ pub fn run(args: SimulateArgs) -> Result<(), Failure> {
     let outcome = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..).zip(jobs).map(|(job, simulation)| scope.spawn(move || work(job, simulation))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(Ok(()))).collect::<Result<Vec<()>, _>>()
+        let ends = threads.into_iter().map(|thread| thread.join().map_err(|_| broken())?.map_err(Failure::from_error));
+        // All of them are waited for before the first failure is told.
+        ends.collect::<Vec<_>>().into_iter().collect::<Result<(), _>>()
     });
     eprintln!();
-    outcome.map_err(Failure::from_error)?;
-    let (tally, film) = whole.into_inner().map_err(|_| Failure::Failed("a simulation broke off".to_owned()))?;
+    outcome?;
+    let (tally, film) = whole.into_inner().map_err(|_| broken())?;
     if let Some(path) = &args.record {
         film.write(path).map_err(|error| Failure::file("the film", path, &error))?;
     }
@@ -80,7 +84,7 @@ fn simulation(args: &SimulateArgs) -> Result<Simulation, Failure> {
             let embedder = setup::embedder(&model, args.recogniser.threads)?;
             let gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;
             let sight = setup::sight(embedder, setup::gallery_file(&gallery)?, Vec::new())?;
-            Eyes::Model(Box::new(CameraWatch::new(sight)), Clock::start())
+            Eyes::Model(Box::new((Camera::new(Setting::default()), CameraWatch::new(sight))), Clock::start())
         }
     };
     if let Some(folder) = &args.keep {

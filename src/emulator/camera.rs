@@ -79,12 +79,17 @@ pub struct Camera {
     picture: Vec<u8>,
     near: Vec<f32>,
     vignette: Vec<u8>,
-    grain: Vec<i8>,
+    /// What a pixel's noise adds to a part of it, and what it takes away: one of both is zero.
+    grain: (Vec<u8>, Vec<u8>),
+    /// A picture with what moves, before the noise.
+    laid: Vec<u8>,
     sprite: Canvas,
-    mixed_in: Vec<[f32; 4]>,
+    smeared: Vec<u64>,
 }
 
 const GRAINS: usize = 1 << 16;
+/// A smear is made of so many copies at most.
+const COPIES: i32 = 5;
 
 fn doubled(area: Area) -> Area {
     Area { left: area.left * 2, top: area.top * 2, right: area.right * 2, bottom: area.bottom * 2 }
@@ -96,7 +101,8 @@ impl Camera {
         let lens = setting.lens();
         let fine = lens.doubled();
         let mut chance = Chance::new(setting.seed ^ 0xca3e_7a00);
-        let grain = (0..GRAINS).map(|_| (chance.normal() * setting.grain).round().clamp(-60.0, 60.0) as i8).collect();
+        let grain = || (chance.normal() * setting.grain).round().clamp(-60.0, 60.0);
+        let grain = std::iter::repeat_with(grain).take(GRAINS).map(|grain| (grain as u8, -grain as u8)).unzip();
         let vignette = (0..WIDTH * HEIGHT)
             .map(|i| {
                 let (x, y) = ((i % WIDTH) as f32 - WIDTH as f32 / 2.0, (i / WIDTH) as f32 - HEIGHT as f32 / 2.0);
@@ -116,8 +122,9 @@ impl Camera {
             near: vec![0.0; WIDTH * HEIGHT],
             vignette,
             grain,
+            laid: Vec::new(),
             sprite: Canvas::default(),
-            mixed_in: Vec::new(),
+            smeared: Vec::new(),
         };
         camera.still.reset(Area { left: 0, top: 0, right: fine.width as i32, bottom: fine.height as i32 });
         camera.redraw(setting.window);
@@ -134,18 +141,28 @@ impl Camera {
         frame.at = at;
         frame.width = WIDTH as u32;
         frame.height = HEIGHT as u32;
-        if covered {
-            frame.rgb.clear();
-            frame.rgb.resize(WIDTH * HEIGHT * 3, 5);
-        } else {
+        frame.rgb.resize(WIDTH * HEIGHT * 3, 0);
+        if !covered {
             self.settle(resting);
-            frame.rgb.clear();
-            frame.rgb.extend_from_slice(&self.picture);
-            for group in moving {
-                self.lay_over(group, &mut frame.rgb);
-            }
         }
-        self.add_grain(at, &mut frame.rgb);
+        let mut laid = std::mem::take(&mut self.laid);
+        let seen = match (covered, moving) {
+            (true, _) => {
+                laid.clear();
+                laid.resize(WIDTH * HEIGHT * 3, 5);
+                &laid
+            }
+            (false, []) => &self.picture,
+            (false, groups) => {
+                laid.clone_from(&self.picture);
+                for group in groups {
+                    self.lay_over(group, &mut laid);
+                }
+                &laid
+            }
+        };
+        self.with_grain(at, seen, &mut frame.rgb);
+        self.laid = laid;
     }
 
     /// Brings the still picture up to date with what rests now.
@@ -220,16 +237,17 @@ impl Camera {
         else {
             return;
         };
-        let mut sprite = std::mem::take(&mut self.sprite);
-        sprite.reset(bounds);
-        for part in &group.parts {
-            sprite.draw(&self.lens, part, &self.setting.light, None, bounds);
-        }
         let middle = group.parts[0].at;
         let (from, to) = (self.lens.project(middle - group.smear * 0.5), self.lens.project(middle + group.smear * 0.5));
         let (way_x, way_y) = (to.0 - from.0, to.1 - from.1);
         let long = way_x.abs().max(way_y.abs());
-        let copies = ((long / 1.5) as i32 + 1).clamp(1, 5);
+        let copies = ((long / 1.5) as i32 + 1).clamp(1, COPIES);
+        let mut sprite = std::mem::take(&mut self.sprite);
+        sprite.reset(bounds);
+        for part in &group.parts {
+            // A code that moves little, or along its bars, can be read.
+            sprite.sketch(&self.lens, part, &self.setting.light, copies < COPIES);
+        }
         let width = bounds.size().0;
         if copies == 1 {
             for row in bounds.top as usize..bounds.bottom as usize {
@@ -247,53 +265,69 @@ impl Camera {
             self.sprite = sprite;
             return;
         }
-        self.mixed_in.clear();
         let reach = (long / 2.0).ceil() as i32 + 1;
         let area = bounds.grown(reach).clipped(WIDTH, HEIGHT);
         let (area_width, area_height) = area.size();
-        self.mixed_in.resize(area_width * area_height, [0.0; 4]);
-        let weight = 1.0 / copies as f32;
+        self.smeared.clear();
+        self.smeared.resize(area_width * area_height, 0);
         for copy in 0..copies {
-            let share = if copies == 1 { 0.0 } else { copy as f32 / (copies - 1) as f32 - 0.5 };
+            let share = copy as f32 / (copies - 1) as f32 - 0.5;
             let (dx, dy) = ((way_x * share).round() as i32, (way_y * share).round() as i32);
-            for row in bounds.top.max(area.top - dy)..bounds.bottom.min(area.bottom - dy) {
-                for column in bounds.left.max(area.left - dx)..bounds.right.min(area.right - dx) {
-                    let index = (row - bounds.top) as usize * width + (column - bounds.left) as usize;
-                    let (x, y) = (column + dx, row + dy);
-                    if sprite.near[index] > self.near[y as usize * WIDTH + x as usize] {
-                        let sum = &mut self.mixed_in[(y - area.top) as usize * area_width + (x - area.left) as usize];
-                        for (sum, part) in sum.iter_mut().zip(sprite.rgb[index]) {
-                            *sum += f32::from(part) * weight;
-                        }
-                        sum[3] += weight;
+            let moved = Area {
+                left: bounds.left + dx,
+                top: bounds.top + dy,
+                right: bounds.right + dx,
+                bottom: bounds.bottom + dy,
+            };
+            let shown = moved.common(&area);
+            if shown.is_empty() {
+                continue;
+            }
+            let wide = shown.size().0;
+            for row in shown.top..shown.bottom {
+                let from = (row - moved.top) as usize * width + (shown.left - moved.left) as usize;
+                let to = (row - area.top) as usize * area_width + (shown.left - area.left) as usize;
+                let under = row as usize * WIDTH + shown.left as usize;
+                let points = sprite.near[from..from + wide].iter().zip(&sprite.rgb[from..from + wide]);
+                let sums = self.smeared[to..to + wide].iter_mut().zip(&self.near[under..under + wide]);
+                for ((near, point), (sum, under)) in points.zip(sums) {
+                    if near > under {
+                        *sum += together(*point);
                     }
                 }
             }
         }
-        for row in 0..area_height {
-            for column in 0..area_width {
-                let sum = self.mixed_in[row * area_width + column];
-                if sum[3] > 0.0 {
-                    let at = (row + area.top as usize) * WIDTH + column + area.left as usize;
-                    let gain = f32::from(self.vignette[at]) * (1.0 / 255.0);
-                    for i in 0..3 {
-                        let under = f32::from(rgb[at * 3 + i]);
-                        rgb[at * 3 + i] = (under * (1.0 - sum[3]) + sum[i] * gain).clamp(0.0, 255.0) as u8;
-                    }
+        let weight = 1.0 / copies as f32;
+        for (row, sums) in self.smeared.chunks_exact(area_width).enumerate() {
+            for (column, sum) in sums.iter().enumerate().filter(|(_, sum)| **sum > 0) {
+                let at = (row + area.top as usize) * WIDTH + column + area.left as usize;
+                let gain = f32::from(self.vignette[at]) * (1.0 / 255.0);
+                let [over, times] = [gain * weight, 1.0 - (sum >> 48) as f32 * weight];
+                for i in 0..3 {
+                    let under = f32::from(rgb[at * 3 + i]);
+                    let part = (sum >> (16 * i)) as u16;
+                    rgb[at * 3 + i] = (under * times + f32::from(part) * over) as u8;
                 }
             }
         }
         self.sprite = sprite;
     }
 
-    fn add_grain(&self, at: Stamp, rgb: &mut [u8]) {
+    /// `picture` with a sensor's noise.
+    fn with_grain(&self, at: Stamp, picture: &[u8], noisy: &mut [u8]) {
         let mut place = mixed(self.setting.seed ^ at.0);
-        for row in rgb.chunks_mut(WIDTH * 3) {
+        for (row, noisy) in picture.chunks_exact(WIDTH * 3).zip(noisy.chunks_exact_mut(WIDTH * 3)) {
             place = mixed(place);
             let first = place as usize % (GRAINS - WIDTH * 3);
-            for (point, grain) in row.iter_mut().zip(&self.grain[first..]) {
-                *point = (i16::from(*point) + i16::from(*grain)).clamp(0, 255) as u8;
+            let (more, less) = (&self.grain.0[first..], &self.grain.1[first..]);
+            for ((noisy, part), (more, less)) in noisy.iter_mut().zip(row).zip(more.iter().zip(less)) {
+                *noisy = part.saturating_add(*more).saturating_sub(*less);
             }
         }
     }
+}
+
+/// Red, green, blue and a one in 16 bits each: many such sums are one.
+fn together([red, green, blue]: [u8; 3]) -> u64 {
+    u64::from(red) | u64::from(green) << 16 | u64::from(blue) << 32 | 1 << 48
 }

@@ -1,6 +1,7 @@
 //! The lens and the drawing of lit bodies into a picture with depth. Knows no basket and no time.
 
-use super::scene::{KEY, Placed, Shade};
+use super::scene::{Body, KEY, Placed, Shade};
+use super::sheet::Sheet;
 use super::space::{Vec3, vec3};
 
 /// A pinhole that looks straight down; `focal` is in pixels.
@@ -31,6 +32,13 @@ impl Lens {
             self.height as f32 / 2.0 - self.focal * (p.y - self.eye.y) * near,
             near,
         )
+    }
+
+    /// The same of a corner of a thing.
+    #[inline]
+    fn seen(&self, thing: &Placed, corner: Vec3) -> [f32; 3] {
+        let (x, y, near) = self.project(thing.world(corner));
+        [x, y, near]
     }
 
     /// The point seen at a pixel at the given nearness.
@@ -160,96 +168,196 @@ impl Canvas {
         self.near.resize(width * height, 0.0);
     }
 
-    /// Draws a thing where it is nearer than what is there; only pixels inside `scissors` change.
+    /// Draws a thing where it is nearer than what is there, each pixel lit by itself; only pixels inside `scissors` change.
     pub fn draw(&mut self, lens: &Lens, thing: &Placed, light: &Light, shade: Option<&Shade>, scissors: Area) {
-        let mesh = &thing.body.mesh;
-        let sheet = &thing.body.sheet;
-        let (sheet_w, sheet_h) = sheet.size();
-        let texels = (sheet_w * sheet_h) as f32;
-        let width = self.area.size().0;
-        let (clip_l, clip_t) = (scissors.left.max(self.area.left), scissors.top.max(self.area.top));
-        let (clip_r, clip_b) = (scissors.right.min(self.area.right), scissors.bottom.min(self.area.bottom));
-        let view = (lens.eye - thing.at).unit();
-        let half = (KEY + view).unit();
-        // A fourth part that means nothing: four are reckoned with at once.
-        let [tint, key, ambient] = [thing.body.tint, light.key, light.ambient].map(|[r, g, b]| [r, g, b, 0.0]);
+        let Body { mesh, sheet, .. } = &*thing.body;
+        let glaze = Glaze::of(lens, thing, light);
         let corners: Vec<([f32; 3], Vec3, [f32; 2])> = mesh
             .corners
             .iter()
-            .map(|corner| {
-                let (x, y, near) = lens.project(thing.world(corner.at));
-                ([x, y, near], thing.turn.apply(corner.normal), corner.sheet)
-            })
+            .map(|corner| (lens.seen(thing, corner.at), thing.turn.apply(corner.normal), corner.sheet))
             .collect();
         for triangle in &mesh.triangles {
             let [(a, na, ta), (b, nb, tb), (c, nc, tc)] = triangle.map(|i| corners[i as usize]);
-            // Rows count downwards, so what looks at the camera has a negative area here.
-            let area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]);
-            if area > -1e-6 {
-                continue;
-            }
-            let x0 = ((a[0].min(b[0]).min(c[0]) - 0.5).ceil() as i32).max(clip_l);
-            let x1 = ((a[0].max(b[0]).max(c[0]) - 0.5).floor() as i32).min(clip_r - 1);
-            let y0 = ((a[1].min(b[1]).min(c[1]) - 0.5).ceil() as i32).max(clip_t);
-            let y1 = ((a[1].max(b[1]).max(c[1]) - 0.5).floor() as i32).min(clip_b - 1);
-            if x0 > x1 || y0 > y1 {
-                continue;
-            }
-            let inverse = 1.0 / area;
-            let span = ((tb[0] - ta[0]) * (tc[1] - ta[1]) - (tc[0] - ta[0]) * (tb[1] - ta[1])).abs() * texels;
-            let level = ((span / -area).max(1e-6).log2() * 0.5 + 0.25).max(0.0) as usize;
-            let (wb_x, wc_x) = ((c[1] - a[1]) * inverse, -(b[1] - a[1]) * inverse);
+            let Some(facet) = Facet::of([a, b, c], scissors.common(&self.area)) else { continue };
+            let level = facet.level(sheet, [ta, tb, tc]);
             let plain = (ta == tb && tb == tc).then(|| sheet.colour(ta[0], ta[1], level));
-            for y in y0..=y1 {
-                let (px, py) = (x0 as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]);
-                let mut wb = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) * inverse;
-                let mut wc = ((b[0] - a[0]) * py - px * (b[1] - a[1])) * inverse;
-                let row = (y - self.area.top) as usize * width;
-                for x in x0..=x1 {
-                    let (b_share, c_share) = (wb, wc);
-                    wb += wb_x;
-                    wc += wc_x;
-                    let a_share = 1.0 - b_share - c_share;
-                    if a_share < -1e-5 || b_share < -1e-5 || c_share < -1e-5 {
-                        continue;
+            facet.fill(self, |x, y, near, [wa, wb, wc]| {
+                let normal = (na * wa + nb * wb + nc * wc).unit();
+                let (lit, open) = match shade {
+                    Some(shade) => {
+                        let at = lens.point(x as f32 + 0.5, y as f32 + 0.5, near);
+                        shade.at(at.x, at.y, false)
                     }
-                    let near = a[2] * a_share + b[2] * b_share + c[2] * c_share;
-                    let index = row + (x - self.area.left) as usize;
-                    if near <= self.near[index] {
-                        continue;
-                    }
-                    self.near[index] = near;
+                    None => (1.0, 1.0),
+                };
+                let colour = plain.unwrap_or_else(|| {
+                    let (u, v) = (ta[0] * wa + tb[0] * wb + tc[0] * wc, ta[1] * wa + tb[1] * wb + tc[1] * wc);
+                    sheet.colour(u, v, level)
+                });
+                glaze.colour(colour, glaze.light(normal, lit, open))
+            });
+        }
+    }
+
+    /// Draws a thing as [`Canvas::draw`] does, but lit at its corners alone and, unless `sharp`, with the sheet's nearest
+    /// points: what moves is smeared anyway, and this takes a fraction of the time.
+    pub fn sketch(&mut self, lens: &Lens, thing: &Placed, light: &Light, sharp: bool) {
+        let Body { mesh, sheet, .. } = &*thing.body;
+        let glaze = Glaze::of(lens, thing, light);
+        let corners: Vec<([f32; 3], [f32; 4], [f32; 2])> = mesh
+            .corners
+            .iter()
+            .map(|corner| {
+                let light = glaze.light(thing.turn.apply(corner.normal), 1.0, 1.0);
+                (lens.seen(thing, corner.at), light, corner.sheet)
+            })
+            .collect();
+        // Bodies without a print have few colours, and neighbours the same.
+        let mut last = ([f32::NAN; 2], [0.0; 4]);
+        for triangle in &mesh.triangles {
+            let [(a, la, ta), (b, lb, tb), (c, lc, tc)] = triangle.map(|i| corners[i as usize]);
+            let Some(facet) = Facet::of([a, b, c], self.area) else { continue };
+            if ta == tb && tb == tc {
+                if last.0 != ta {
+                    last = (ta, sheet.colour(ta[0], ta[1], 0));
+                }
+                let [ca, cb, cc] = [la, lb, lc].map(|light| glaze.colour(last.1, light));
+                facet.fill(self, |_, _, _, [wa, wb, wc]| std::array::from_fn(|i| ca[i] * wa + cb[i] * wb + cc[i] * wc));
+            } else {
+                let level = facet.level(sheet, [ta, tb, tc]);
+                facet.fill(self, |_, _, _, [wa, wb, wc]| {
+                    let (u, v) = (ta[0] * wa + tb[0] * wb + tc[0] * wc, ta[1] * wa + tb[1] * wb + tc[1] * wc);
+                    let own = if sharp { sheet.colour(u, v, level) } else { sheet.nearest(u, v, level) };
+                    let light: [f32; 4] = std::array::from_fn(|i| la[i] * wa + lb[i] * wb + lc[i] * wc);
+                    glaze.colour(own, light)
+                });
+            }
+        }
+    }
+}
+
+/// How a body answers to light. Colours have a fourth part that means nothing: four are reckoned with at once.
+struct Glaze {
+    key: [f32; 4],
+    /// What its own colours are multiplied with, in the key light and in that from all around.
+    direct: [f32; 4],
+    around: [f32; 4],
+    gloss: f32,
+    /// Half-way between the key light and the lens.
+    half: Vec3,
+}
+
+impl Glaze {
+    fn of(lens: &Lens, thing: &Placed, light: &Light) -> Glaze {
+        let [tint, key, ambient] = [thing.body.tint, light.key, light.ambient].map(|[r, g, b]| [r, g, b, 0.0]);
+        let tinted = |light: [f32; 4]| [0, 1, 2, 3].map(|i| tint[i] * light[i]);
+        let half = (KEY + (lens.eye - thing.at).unit()).unit();
+        Glaze { key, direct: tinted(key), around: tinted(ambient), gloss: thing.body.gloss, half }
+    }
+
+    /// The light that a surface sends back as its own colour, and, in the fourth part, how much of the key light it mirrors.
+    #[inline(always)]
+    fn light(&self, normal: Vec3, lit: f32, open: f32) -> [f32; 4] {
+        let direct = (normal.dot(KEY) * 0.92 + 0.08).max(0.0) * lit;
+        let around = (0.62 + 0.38 * normal.z) * open;
+        let shine = normal.dot(self.half).max(0.0);
+        let shine = shine * shine;
+        let shine = shine * shine * shine;
+        let shine = shine * shine * shine * shine;
+        let mut light: [f32; 4] = std::array::from_fn(|i| self.direct[i] * direct + self.around[i] * around);
+        light[3] = self.gloss * (shine * shine * 0.85 + shine * 0.15) * lit;
+        light
+    }
+
+    /// What the camera makes of it, 0 to 255.
+    #[inline(always)]
+    fn colour(&self, own: [f32; 4], light: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| {
+            let albedo = own[i] * (1.0 / 255.0);
+            ((albedo * albedo * light[i] + light[3] * self.key[i]).sqrt() * 255.0).min(255.0)
+        })
+    }
+}
+
+/// A triangle that looks at the camera, as it lies in the picture.
+struct Facet {
+    /// Column, row and nearness of its corners.
+    corners: [[f32; 3]; 3],
+    /// Twice its area, negative: rows count downwards.
+    area: f32,
+    bounds: Area,
+}
+
+impl Facet {
+    /// `None` where it looks away or no pixel's middle inside `clip` can lie in it.
+    #[inline]
+    fn of(corners: [[f32; 3]; 3], clip: Area) -> Option<Facet> {
+        let [a, b, c] = corners;
+        let area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]);
+        let bounds = Area {
+            left: up(a[0].min(b[0]).min(c[0]) - 0.5).max(clip.left),
+            top: up(a[1].min(b[1]).min(c[1]) - 0.5).max(clip.top),
+            right: up(a[0].max(b[0]).max(c[0]) + 0.5).min(clip.right),
+            bottom: up(a[1].max(b[1]).max(c[1]) + 0.5).min(clip.bottom),
+        };
+        (area <= -1e-6 && !bounds.is_empty()).then_some(Facet { corners, area, bounds })
+    }
+
+    /// Which copy of the sheet has about as many points as this has pixels.
+    fn level(&self, sheet: &Sheet, [a, b, c]: [[f32; 2]; 3]) -> usize {
+        let (width, height) = sheet.size();
+        let span = ((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])).abs() * (width * height) as f32;
+        ((span / -self.area).max(1e-6).log2() * 0.5 + 0.25).max(0.0) as usize
+    }
+
+    /// Gives each of its pixels that is nearer than what the canvas holds the colour that `colour` says for column, row,
+    /// nearness and the corners' shares of the surface there.
+    #[inline(always)]
+    fn fill(&self, canvas: &mut Canvas, mut colour: impl FnMut(i32, i32, f32, [f32; 3]) -> [f32; 4]) {
+        let [a, b, c] = self.corners;
+        let inverse = 1.0 / self.area;
+        let (wb_x, wc_x) = ((c[1] - a[1]) * inverse, -(b[1] - a[1]) * inverse);
+        let steps = [wb_x, wc_x, -wb_x - wc_x].map(|step| (step, 1.0 / step));
+        let wide = canvas.area.size().0;
+        let Area { left, top, right, bottom } = self.bounds;
+        for y in top..bottom {
+            let (px, py) = (left as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]);
+            let wb = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) * inverse;
+            let wc = ((b[0] - a[0]) * py - px * (b[1] - a[1])) * inverse;
+            // No corner's share may be negative: that says where in the row it begins and ends.
+            let (mut first, mut behind) = (0, right - left);
+            for (share, (step, inverse)) in [wb, wc, 1.0 - wb - wc].into_iter().zip(steps) {
+                let zero = (-1e-5 - share) * inverse;
+                if step > 0.0 {
+                    first = first.max(up(zero));
+                } else if step < 0.0 {
+                    behind = behind.min(up(zero));
+                } else if share < -1e-5 {
+                    behind = first;
+                }
+            }
+            let row = (y - canvas.area.top) as usize * wide;
+            for step in first..behind {
+                let x = left + step;
+                let (wb, wc) = (wb + wb_x * step as f32, wc + wc_x * step as f32);
+                let wa = 1.0 - wb - wc;
+                let near = a[2] * wa + b[2] * wb + c[2] * wc;
+                let index = row + (x - canvas.area.left) as usize;
+                if near > canvas.near[index] {
+                    canvas.near[index] = near;
                     let far = 1.0 / near;
-                    let (wa, wb, wc) = (a[2] * a_share * far, b[2] * b_share * far, c[2] * c_share * far);
-                    let normal = (na * wa + nb * wb + nc * wc).unit();
-                    let (lit, open) = match shade {
-                        Some(shade) => {
-                            let at = lens.point(x as f32 + 0.5, y as f32 + 0.5, near);
-                            shade.at(at.x, at.y, false)
-                        }
-                        None => (1.0, 1.0),
-                    };
-                    let direct = (normal.dot(KEY) * 0.92 + 0.08).max(0.0) * lit;
-                    let around = (0.62 + 0.38 * normal.z) * open;
-                    let shine = normal.dot(half).max(0.0);
-                    let shine = shine * shine;
-                    let shine = shine * shine * shine;
-                    let shine = shine * shine * shine * shine;
-                    let glint = thing.body.gloss * (shine * shine * 0.85 + shine * 0.15) * lit;
-                    let colour = plain.unwrap_or_else(|| {
-                        let u = ta[0] * wa + tb[0] * wb + tc[0] * wc;
-                        let v = ta[1] * wa + tb[1] * wb + tc[1] * wc;
-                        sheet.colour(u, v, level)
-                    });
-                    let point = &mut self.rgb[index];
-                    let out: [f32; 4] = std::array::from_fn(|i| {
-                        let albedo = colour[i] * (1.0 / 255.0);
-                        let out = albedo * albedo * tint[i] * (key[i] * direct + ambient[i] * around) + glint * key[i];
-                        (out.sqrt() * 255.0).min(255.0)
-                    });
-                    *point = [out[0] as u8, out[1] as u8, out[2] as u8];
+                    let [red, green, blue, _] = colour(x, y, near, [a[2] * wa * far, b[2] * wb * far, c[2] * wc * far]);
+                    canvas.rgb[index] = [red as u8, green as u8, blue as u8];
                 }
             }
         }
     }
+}
+
+/// The next whole number; not `ceil`, which is a call where the processor is not known.
+#[inline(always)]
+fn up(x: f32) -> i32 {
+    let whole = x as i32;
+    whole.saturating_add(i32::from((whole as f32) < x))
 }

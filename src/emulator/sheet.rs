@@ -71,10 +71,24 @@ impl Sheet {
         let (x0, x1) = (wrap(left), wrap(left + 1));
         let y0 = (top as usize).min(level.height - 1);
         let y1 = (y0 + 1).min(level.height - 1);
-        let point = |x: usize, y: usize| level.points[y * level.width + x].map(f32::from);
+        let point = |x: usize, y: usize| level.points[y * level.width + x];
         let (a, b, c, d) = (point(x0, y0), point(x1, y0), point(x0, y1), point(x1, y1));
         let (wa, wb, wc, wd) = ((1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty);
-        [0, 1, 2, 3].map(|i| a[i] * wa + b[i] * wb + c[i] * wc + d[i] * wd)
+        let part = |i: usize, of: [u8; 4]| f32::from(of[i]);
+        std::array::from_fn(|i| part(i, a) * wa + part(i, b) * wb + part(i, c) * wc + part(i, d) * wd)
+    }
+}
+
+impl Sheet {
+    /// The point that (`u`, `v`) lies in, 0 to 1, of the copy `level`.
+    #[inline]
+    pub fn nearest(&self, u: f32, v: f32, level: usize) -> [f32; 4] {
+        let level = &self.levels[level.min(self.levels.len() - 1)];
+        // Cells are counted in 32 bits, which processors turn fractions into at once.
+        let (width, height) = (level.width as i32, level.height as i32);
+        let (x, y) = ((u * width as f32) as i32, (v * height as f32) as i32);
+        let point = level.points[(y.clamp(0, height - 1) * width + x.clamp(0, width - 1)) as usize];
+        std::array::from_fn(|i| f32::from(point[i]))
     }
 }
 

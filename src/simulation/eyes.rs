@@ -6,7 +6,7 @@
 use crate::domain::cart::CartInput;
 use crate::domain::fusion::{Candidate, CodeSighting, Sighting};
 use crate::domain::units::{Sku, Stamp};
-use crate::emulator::camera::{Camera, Setting};
+use crate::emulator::camera::Camera;
 use crate::emulator::space::Chance;
 use crate::emulator::world::World;
 use crate::ports::Frame;
@@ -188,7 +188,7 @@ impl Film {
 /// What sees.
 pub enum Eyes {
     /// Camera, change finder, model and gallery, on drawn pictures; the compute is measured with this clock.
-    Model(Box<CameraWatch>, Clock),
+    Model(Box<(Camera, CameraWatch)>, Clock),
     /// A film.
     Film(std::sync::Arc<Film>),
 }
@@ -198,8 +198,6 @@ type Timeline = Vec<(Stamp, CartInput)>;
 
 /// The eyes during one trip.
 pub struct Watching {
-    /// Drawn when it is first looked through: a film needs none.
-    camera: Option<Camera>,
     frame: Frame,
     next_frame: Stamp,
     chance: Chance,
@@ -217,7 +215,6 @@ impl Watching {
     /// Eyes that have seen nothing.
     pub fn new(seed: u64) -> Watching {
         Watching {
-            camera: None,
             frame: Frame::default(),
             next_frame: Stamp(0),
             chance: Chance::new(seed ^ 0xe1e5),
@@ -239,8 +236,9 @@ impl Watching {
     /// Looks, at the moment named by [`Watching::next_at`].
     pub fn look(&mut self, eyes: &mut Eyes, world: &World, now: Stamp, frame_ms: u64) -> Vec<CartInput> {
         match eyes {
-            Eyes::Model(watch, clock) => {
-                self.camera.get_or_insert_with(|| Camera::new(Setting::default())).render(world, now, &mut self.frame);
+            Eyes::Model(seeing, clock) => {
+                let (camera, watch) = &mut **seeing;
+                camera.render(world, now, &mut self.frame);
                 self.next_frame = now.plus_millis(frame_ms);
                 let begin = clock.now();
                 let inputs = watch.take(&self.frame);
