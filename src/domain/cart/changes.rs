@@ -106,8 +106,7 @@ impl Cart {
         }
         // The camera sees all that enters the basket, once it sees. Where it saw nothing, somebody leans on the cart or lifts
         // it: only if that lasts is it asked about, by the reconciliation, unless a slow camera tells of it late.
-        let watched = self.sees_since.is_some_and(|since| since <= change.began);
-        if watched && !self.moved_during(&change) {
+        if self.eyes.saw(change.began) && !self.moved_during(&change) {
             self.unseen.push(change);
             return;
         }
@@ -318,7 +317,7 @@ impl Cart {
         let change = &pending.evidence.change;
         let let_go = |sighting: &Sighting| sighting.ended >= change.began.plus_millis(LET_GO_MS);
         let stilled = || self.sightings.iter().filter(|seen| covers(seen, change)).map(|seen| seen.ended).max();
-        let decided = if self.sees_since.is_none() {
+        let decided = if !self.eyes.see() {
             change.settled
         } else if self.view_moving_since.is_some() {
             change.settled.plus_millis(settings.moving_wait_ms)

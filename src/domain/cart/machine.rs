@@ -124,6 +124,28 @@ pub(super) enum Phase {
     Checkout,
 }
 
+/// What the camera gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Eyes {
+    /// No picture has come yet.
+    Opening,
+    /// No picture that can be used.
+    AtFault(CameraFault),
+    /// Pictures, from this moment on.
+    SeeSince(Stamp),
+}
+
+impl Eyes {
+    pub(super) fn see(self) -> bool {
+        matches!(self, Eyes::SeeSince(_))
+    }
+
+    /// Whether all that happened from `moment` on lies in pictures.
+    pub(super) fn saw(self, moment: Stamp) -> bool {
+        matches!(self, Eyes::SeeSince(since) if since <= moment)
+    }
+}
+
 /// The cart.
 #[derive(Debug, Clone)]
 pub struct Cart {
@@ -152,9 +174,7 @@ pub struct Cart {
     /// How often the cart has asked about such a difference in this trip.
     pub(super) reconciled: u32,
     pub(super) scale_fault: Option<ScaleFault>,
-    pub(super) camera_fault: Option<CameraFault>,
-    /// Since when the camera has given pictures that can be used; `None` before the first, and while it is at fault.
-    pub(super) sees_since: Option<Stamp>,
+    pub(super) eyes: Eyes,
     pub(super) last_change: Option<(LastChange, Stamp)>,
     pub(super) staff_called: bool,
     pub(super) staff_approved: bool,
@@ -187,8 +207,7 @@ impl Cart {
             unexplained_since: None,
             reconciled: 0,
             scale_fault: None,
-            camera_fault: None,
-            sees_since: None,
+            eyes: Eyes::Opening,
             last_change: None,
             staff_called: false,
             staff_approved: false,
@@ -315,13 +334,15 @@ impl Cart {
                 self.label_shown(&code, now, &mut outputs);
             }
             CartInput::CameraFaulted(fault) => {
-                self.changed |= self.camera_fault.replace(fault) != Some(fault);
-                self.sees_since = None;
+                let before = std::mem::replace(&mut self.eyes, Eyes::AtFault(fault));
+                self.changed |= before != self.eyes;
                 self.view_moving_since = None;
             }
             CartInput::CameraRecovered => {
-                self.changed |= self.camera_fault.take().is_some();
-                self.sees_since.get_or_insert(now);
+                self.changed |= matches!(self.eyes, Eyes::AtFault(_));
+                if !self.eyes.see() {
+                    self.eyes = Eyes::SeeSince(now);
+                }
             }
             CartInput::Pressed(press) => self.pressed(press, now, &mut outputs),
             CartInput::StoreAnswered(answer) => self.store_answered(answer, now, &mut outputs),

@@ -1,6 +1,6 @@
 //! What the cart shows: a snapshot for the screen, computed from the state and never stored.
 
-use super::machine::{Cart, Phase};
+use super::machine::{Cart, Eyes, Phase};
 use super::{CartView, LineView, Notice, Page};
 use crate::domain::basket::Line;
 use crate::domain::checkout::Checkout;
@@ -71,7 +71,7 @@ impl Cart {
         if self.phase == Phase::Checkout && !self.paying() && self.needs_staff() {
             notices.push(Notice::StaffFirst);
         }
-        if let Some(fault) = self.camera_fault {
+        if let Eyes::AtFault(fault) = self.eyes {
             notices.push(Notice::CameraFault(fault));
         }
         if matches!(self.checkout, Checkout::Unknown { .. }) {
