@@ -13,7 +13,7 @@ use crate::domain::units::{Grams, Sku, Stamp};
 use crate::emulator::photos::PhotoShelf;
 use crate::emulator::shelf::Shelf;
 use crate::emulator::stock::{OwnThing, Stock};
-use crate::emulator::world::{Put, ScaleState, World};
+use crate::emulator::world::{Done, Put, ScaleState, World};
 use crate::ports::{FrameSource, Journal};
 use crate::runtime::Clock;
 use crate::runtime::cart::Audience;
@@ -220,38 +220,42 @@ impl Stage {
         self.world.clone()
     }
 
-    /// A hand drops so many pieces of a product in.
+    /// A hand drops so many pieces of a product in. Returns what they weigh.
     ///
     /// # Errors
     /// [`Failure`] when the shelf cannot give it.
-    pub fn put(&mut self, sku: &Sku, pieces: u32) -> Result<(), Failure> {
-        let done =
-            self.world().put(self.clock.now(), sku, Put { pieces, ..Put::default() }).map_err(Failure::from_error)?;
-        self.last_contact = Some(done.changes);
-        Ok(())
+    pub fn put(&mut self, sku: &Sku, pieces: u32) -> Result<Grams, Failure> {
+        let how = Put { pieces, ..Put::default() };
+        let done = self.world().put(self.clock.now(), sku, how).map_err(Failure::from_error)?;
+        Ok(self.came(&done))
     }
 
-    /// The shopper puts the own telephone in.
-    pub fn put_own(&mut self, thing: OwnThing) {
+    /// The shopper puts something of their own in. Returns what it weighs.
+    pub fn put_own(&mut self, thing: OwnThing) -> Grams {
         let done = self.world().put_own(self.clock.now(), thing);
-        self.last_contact = Some(done.changes);
+        self.came(&done)
     }
 
-    /// A hand takes the newest piece of a product out.
+    fn came(&mut self, done: &Done) -> Grams {
+        self.last_contact = Some(done.changes);
+        self.world().coming(&done.items)
+    }
+
+    /// A hand takes the newest piece of a product out. Returns what it weighs.
     ///
     /// # Errors
     /// [`Failure`] when none lies in the basket.
-    pub fn take(&mut self, sku: &Sku) -> Result<(), Failure> {
+    pub fn take(&mut self, sku: &Sku) -> Result<Grams, Failure> {
         let now = self.clock.now();
-        let done = {
+        let taken = {
             let mut world = self.world();
             world.advance(now);
             let item = world.contents().into_iter().rev().find(|item| item.sku.as_ref() == Some(sku));
-            item.and_then(|item| world.take(now, item.id))
+            item.and_then(|item| Some((world.take(now, item.id)?, item.mass)))
         };
-        let done = done.ok_or_else(|| Failure::Failed(format!("no {sku} lies in the cart")))?;
+        let (done, mass) = taken.ok_or_else(|| Failure::Failed(format!("no {sku} lies in the cart")))?;
         self.last_contact = Some(done.changes);
-        Ok(())
+        Ok(mass)
     }
 
     /// Covers or frees the camera.

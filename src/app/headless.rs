@@ -11,7 +11,7 @@ use crate::domain::cart::{Cart, CartInput, CartOutput, CartView, JournalEntry, P
 use crate::domain::catalog::{Catalog, Language};
 use crate::domain::checkout::Receipt;
 use crate::domain::pricing::Quantity;
-use crate::domain::units::{Sku, Stamp};
+use crate::domain::units::{Grams, Sku, Stamp};
 use crate::emulator::world::ScaleState;
 use crate::ports::Store;
 use crate::runtime::cart::Audience;
@@ -101,7 +101,8 @@ pub fn play(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
         quiet: args.json,
         booked: 0,
         pictures: 0,
-        hand: None,
+        open: Vec::new(),
+        last: None,
         store_back_at: None,
         questions: 0,
         drop_to_line_ms: Vec::new(),
@@ -120,11 +121,25 @@ pub fn play(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
     }
 }
 
-/// What the shopper last did, so that a question can be answered truthfully.
+/// What the shopper moved, so that a question can be answered truthfully.
 #[derive(Debug, Clone)]
 enum InHand {
     Goods { sku: Sku },
     OwnThing,
+}
+
+/// Something that went in, or out with a negative change of the load.
+#[derive(Debug, Clone)]
+struct Moved {
+    what: InHand,
+    change: Grams,
+}
+
+/// The place of what changed the load by about `change`: a cart that falls behind may ask about one that is not the last.
+fn nearest(moved: &[Moved], change: Grams) -> Option<usize> {
+    let same_way = moved.iter().enumerate().filter(|(_, moved)| (moved.change.0 > 0.0) == (change.0 > 0.0));
+    let off = |moved: &Moved| (moved.change - change).abs().0;
+    same_way.min_by(|(_, one), (_, other)| off(one).total_cmp(&off(other))).map(|(place, _)| place)
 }
 
 struct Player {
@@ -138,7 +153,9 @@ struct Player {
     quiet: bool,
     booked: usize,
     pictures: u32,
-    hand: Option<InHand>,
+    /// What the cart has neither booked nor been told of, in order.
+    open: Vec<Moved>,
+    last: Option<Moved>,
     store_back_at: Option<Stamp>,
     questions: u32,
     drop_to_line_ms: Vec<u64>,
@@ -209,24 +226,24 @@ impl Player {
             Deed::Put { sku, pieces } => {
                 let name = self.name(sku);
                 self.say(&format!("\nputs in {pieces} x {name}"));
-                self.hand = Some(InHand::Goods { sku: sku.clone() });
-                self.stage.put(sku, *pieces)?;
+                let change = self.stage.put(sku, *pieces)?;
+                self.did(InHand::Goods { sku: sku.clone() }, change);
                 self.until_booked(answered_next)
             }
             Deed::Take { sku } => {
                 let name = self.name(sku);
                 self.say(&format!("\ntakes out {name}"));
-                self.hand = Some(InHand::Goods { sku: sku.clone() });
-                self.stage.take(sku)?;
+                let change = self.stage.take(sku)?;
+                self.did(InHand::Goods { sku: sku.clone() }, Grams(-change.0));
                 self.until_booked(answered_next)
             }
             Deed::Own(thing) => {
                 self.say(&format!("\nputs in an own thing: {thing:?}"));
-                self.hand = Some(InHand::OwnThing);
-                self.stage.put_own(*thing);
+                let change = self.stage.put_own(*thing);
+                self.did(InHand::OwnThing, change);
                 self.until_booked(answered_next)
             }
-            Deed::Answer => self.answer(self.hand.clone()),
+            Deed::Answer => self.answer(None),
             Deed::AnswerWith { sku } => self.answer(Some(InHand::Goods { sku: sku.clone() })),
             Deed::AnswerOwn => self.answer(Some(InHand::OwnThing)),
             Deed::CoverCamera(covered) => {
@@ -272,6 +289,12 @@ impl Player {
         }
     }
 
+    fn did(&mut self, what: InHand, change: Grams) {
+        let moved = Moved { what, change };
+        self.open.push(moved.clone());
+        self.last = Some(moved);
+    }
+
     /// Waits until the cart has booked what was done, or asks; an unexpected question is answered truthfully.
     fn until_booked(&mut self, answered_next: bool) -> Result<(), Failure> {
         let before = self.booked;
@@ -282,7 +305,7 @@ impl Player {
                 if answered_next {
                     return Ok(());
                 }
-                self.answer(self.hand.clone())?;
+                self.answer(None)?;
             }
         }
         if self.booked == before {
@@ -302,10 +325,14 @@ impl Player {
         self.view.as_ref().map(|view| &view.page)
     }
 
-    /// Answers the question on the screen by touching it.
-    fn answer(&mut self, truth: Option<InHand>) -> Result<(), Failure> {
+    /// Answers the question on the screen by touching it: with what is said, else with the truth.
+    fn answer(&mut self, said: Option<InHand>) -> Result<(), Failure> {
         self.wait_for("a question", |player| player.question().is_some())?;
         let Some(question) = self.question().cloned() else { return Ok(()) };
+        let asked_about = nearest(&self.open, question.change).map(|place| &self.open[place]).or(self.last.as_ref());
+        let Some(answer) = said.or_else(|| asked_about.map(|moved| moved.what.clone())) else {
+            return Err(Failure::Failed("there is a question although nothing was done".to_owned()));
+        };
         self.questions += 1;
         let listed = matches!(self.page(), Some(Page::Browse(_)));
         let names: Vec<String> = match listed {
@@ -316,7 +343,7 @@ impl Player {
         let before = self.booked;
         self.pass(200)?;
         self.picture("question");
-        match self.touch_answer(truth, &question, listed) {
+        match self.touch_answer(answer, &question, listed) {
             // What the camera sees late may answer a question while the shopper's finger is on its way.
             Err(_) if self.question().map(|open| open.id) != Some(question.id) && self.booked > before => {
                 self.say("  the cart has found out meanwhile");
@@ -327,17 +354,17 @@ impl Player {
         }
     }
 
-    fn touch_answer(&mut self, truth: Option<InHand>, question: &Question, listed: bool) -> Result<(), Failure> {
-        match truth {
-            Some(InHand::OwnThing) => {
+    fn touch_answer(&mut self, answer: InHand, question: &Question, listed: bool) -> Result<(), Failure> {
+        match answer {
+            InHand::OwnThing => {
                 self.say("  the shopper touches: not for sale, mine");
                 self.tap("not-mine")?;
             }
-            Some(InHand::Goods { sku }) if listed => {
+            InHand::Goods { sku } if listed => {
                 self.say(&format!("  the shopper touches in the list: {}", self.name(&sku)));
                 self.tap_in_list(&sku)?;
             }
-            Some(InHand::Goods { sku }) => match question.options.iter().position(|option| option.sku == sku) {
+            InHand::Goods { sku } => match question.options.iter().position(|option| option.sku == sku) {
                 Some(index) => {
                     self.say(&format!("  the shopper touches: {}", self.name(&sku)));
                     self.tap(&format!("option-{index}"))?;
@@ -355,7 +382,6 @@ impl Player {
                     }
                 }
             },
-            None => return Err(Failure::Failed("there is a question although nothing was done".to_owned())),
         }
         Ok(())
     }
@@ -391,7 +417,7 @@ impl Player {
         self.say("\ngoes to the checkout");
         self.pass(1500)?;
         while self.question().is_some() {
-            self.answer(self.hand.clone())?;
+            self.answer(None)?;
         }
         self.picture("shopping");
         self.tap("to-checkout")?;
@@ -503,6 +529,9 @@ impl Player {
     /// Prints a booked entry with its evidence.
     fn note(&mut self, entry: &LedgerEntry) {
         self.booked += 1;
+        if let Some(place) = nearest(&self.open, entry.evidence.change) {
+            self.open.remove(place);
+        }
         let what = match &entry.movement {
             Movement::Added { sku, quantity, .. } => format!("+ {quantity} {}", self.name(sku)),
             Movement::Removed { line, quantity } => format!("- {quantity} of line {}", line.0),
@@ -549,4 +578,19 @@ fn save_frame(frame: &crate::ports::Frame, path: &Path) -> Result<(), image::Ima
         return Ok(());
     }
     image::save_buffer(path, &frame.rgb, frame.width, frame.height, image::ExtendedColorType::Rgb8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_about_what_weighs_about_as_much_and_went_the_same_way() {
+        let moved = |grams: f64| Moved { what: InHand::OwnThing, change: Grams(grams) };
+        let open = [moved(439.0), moved(1_032.0), moved(-440.0)];
+        for (asked, place) in [(441.0, Some(0)), (1_030.0, Some(1)), (-200.0, Some(2))] {
+            assert_eq!(nearest(&open, Grams(asked)), place, "{asked} g");
+        }
+        assert_eq!(nearest(&open[..2], Grams(-440.0)), None);
+    }
 }

@@ -27,7 +27,7 @@ pub struct Candidate {
 /// What the camera saw change between two moments at which nothing moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// When something began to move in view.
+    /// When the view was last seen still before something moved in it.
     pub began: Stamp,
     /// When the view was still again.
     pub ended: Stamp,

@@ -14,10 +14,9 @@ use std::collections::VecDeque;
 /// When the view counts as moving, still or covered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeSettings {
-    /// The view is still when nothing moved for this long.
+    /// The view is still when nothing moved for this long: three pictures at 20 a second, give or take their jitter, and
+    /// one where the board is so slow that the next comes later than that.
     pub still_ms: u64,
-    /// And over at least this many pictures.
-    pub still_pictures: u32,
     /// The view is covered when it has been dark or flat for this long.
     pub covered_ms: u64,
     /// Still pictures older than this are compared with no more, except the newest.
@@ -30,14 +29,7 @@ pub struct ChangeSettings {
 
 impl Default for ChangeSettings {
     fn default() -> ChangeSettings {
-        ChangeSettings {
-            still_ms: 150,
-            still_pictures: 3,
-            covered_ms: 700,
-            memory_ms: 5_000,
-            held_ms: 1_500,
-            renew_ms: 1_000,
-        }
+        ChangeSettings { still_ms: 140, covered_ms: 700, memory_ms: 5_000, held_ms: 1_500, renew_ms: 1_000 }
     }
 }
 
@@ -51,7 +43,7 @@ pub enum SceneEvent {
     /// Something moved, the view is still again, and one region differs: see [`ChangeFinder::before`] and
     /// [`ChangeFinder::after`].
     Changed {
-        /// When it began to move.
+        /// When it was last seen still before it moved.
         began: Stamp,
         /// When it was still again.
         ended: Stamp,
@@ -68,7 +60,7 @@ pub enum SceneEvent {
     },
     /// Something moved and the view is still again, but it shows the same as before, or differs in no one place.
     Unclear {
-        /// When it began to move.
+        /// When it was last seen still before it moved.
         began: Stamp,
         /// When it was still again.
         ended: Stamp,
@@ -98,7 +90,10 @@ pub struct ChangeFinder {
     /// The picture at which the present stillness began: slow movement shows against it.
     anchor: Grid,
     anchor_at: Stamp,
-    still_pictures: u32,
+    /// Whether the newest picture differs from the one before, or cannot be compared with it.
+    moves: bool,
+    /// When the newest picture that was compared was taken.
+    seen_at: Option<Stamp>,
     began: Option<Stamp>,
     /// Newest last.
     stills: VecDeque<Still>,
@@ -123,7 +118,8 @@ impl ChangeFinder {
             previous: Grid::default(),
             anchor: Grid::default(),
             anchor_at: Stamp(0),
-            still_pictures: 0,
+            moves: true,
+            seen_at: None,
             began: None,
             stills: VecDeque::with_capacity(STILLS),
             before: 0,
@@ -136,18 +132,27 @@ impl ChangeFinder {
         }
     }
 
-    /// Forgets every picture: what comes next is not compared with what was. For after a gap in the pictures.
+    /// Forgets every picture: what comes next is not compared with what was, and whether it is covered is found out anew.
+    /// For after a gap in the pictures.
     pub fn forget(&mut self) {
+        self.forget_pictures();
+        self.covered = false;
+        self.unseen_since = None;
+        self.seen_since = None;
+    }
+
+    fn forget_pictures(&mut self) {
         self.stills.clear();
+        self.seen_at = None;
         self.began = None;
-        self.still_pictures = 0;
+        self.moves = true;
         self.anchor = Grid::default();
         self.previous = Grid::default();
     }
 
     /// Whether something moves now.
     pub fn is_moving(&self) -> bool {
-        self.began.is_some() && self.still_pictures == 0
+        self.began.is_some() && self.moves
     }
 
     /// Whether a movement has begun that is not yet over: what holds still for a moment in view belongs to it.
@@ -178,14 +183,21 @@ impl ChangeFinder {
         }
         if self.unseen_since.is_some() {
             // A picture in which nothing can be seen is not still, even where it is like the one before.
-            self.began.get_or_insert(frame.at);
-            self.still_pictures = 0;
+            self.begin(frame.at);
+            self.moves = true;
             self.anchor = Grid::default();
             return None;
         }
         let event = self.see_movement(frame);
         std::mem::swap(&mut self.previous, &mut self.now);
+        self.seen_at = Some(frame.at);
         event
+    }
+
+    /// Something moves in the picture of `now`. It began between the one before and that, where the camera is slow perhaps long
+    /// before: at the earliest when it was last seen still.
+    fn begin(&mut self, now: Stamp) {
+        self.began.get_or_insert(self.seen_at.unwrap_or(now));
     }
 
     /// Where the largest moving thing is, in the picture seen last, while something moves.
@@ -211,7 +223,7 @@ impl ChangeFinder {
         if unseen != self.covered && lasts >= self.settings.covered_ms {
             self.covered = unseen;
             // What happened meanwhile was not seen, so the old pictures prove nothing.
-            self.forget();
+            self.forget_pictures();
             return Some(if unseen { SceneEvent::Covered } else { SceneEvent::Uncovered });
         }
         None
@@ -225,15 +237,13 @@ impl ChangeFinder {
         if moved {
             self.anchor.copy_from(&self.now);
             self.anchor_at = frame.at;
-            self.still_pictures = 0;
-            self.began.get_or_insert(frame.at);
+            self.moves = true;
+            self.begin(frame.at);
             return None;
         }
-        self.still_pictures += 1;
+        self.moves = false;
         self.noise += 0.05 * (measure_noise(&self.previous, &self.now) - self.noise);
-        let still = self.still_pictures >= self.settings.still_pictures
-            && frame.at.millis_since(self.anchor_at) >= self.settings.still_ms;
-        if !still {
+        if frame.at.millis_since(self.anchor_at) < self.settings.still_ms {
             return None;
         }
         let Some(began) = self.began.take() else {
@@ -404,7 +414,7 @@ mod tests {
         assert!(flight.overlap(&Rectangle { left: 275, top: 155, width: 90, height: 90 }) > 0.6, "{flight:?}");
         let events = play(&mut finder, 650, &[(still.with(item(240)), 10)]);
         let [SceneEvent::Changed { began, ended, region, area, .. }] = events[..] else { panic!("{events:?}") };
-        assert_eq!((began.millis(), ended.millis()), (500, 650));
+        assert_eq!((began.millis(), ended.millis()), (450, 650));
         assert!(region.overlap(&Rectangle { left: 275, top: 195, width: 90, height: 90 }) > 0.6, "{region:?}");
         assert!((0.01..0.06).contains(&area), "{area}");
         assert_ne!(finder.before(), finder.after());
@@ -525,6 +535,37 @@ mod tests {
             matches!(events[..], [SceneEvent::Covered, SceneEvent::Uncovered, SceneEvent::Changed { .. }]),
             "{events:?}"
         );
+    }
+
+    #[test]
+    fn what_came_in_between_two_slow_pictures_began_when_the_basket_was_last_seen_without_it() {
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let mut noise = Noise::new(5);
+        let with = Scene::basket().with(thing(320, 240, 90, [60, 160, 60]));
+        let events: Vec<_> = (0..12u64)
+            .filter_map(|place| {
+                let scene = if place < 6 { Scene::basket() } else { with.clone() };
+                finder.see(&scene.draw(Stamp::from_millis(3_000 * place), &mut noise))
+            })
+            .collect();
+        let [SceneEvent::Changed { began, ended, .. }] = events[..] else { panic!("{events:?}") };
+        assert_eq!((began.millis(), ended.millis()), (15_000, 18_000));
+    }
+
+    #[test]
+    fn a_lens_that_is_still_covered_after_the_camera_was_lost_is_told_again() {
+        let mut finder = ChangeFinder::new(ChangeSettings::default());
+        let events = play(&mut finder, 0, &[(Scene::basket(), 10), (dark(), 40)]);
+        assert_eq!(events, [SceneEvent::Covered]);
+        finder.forget();
+        let events = play(&mut finder, 9_000, &[(dark(), 40), (Scene::basket(), 40)]);
+        assert_eq!(events, [SceneEvent::Covered, SceneEvent::Uncovered]);
+        play(&mut finder, 20_000, &[(dark(), 40)]);
+        finder.forget();
+        // Free when it comes back, it is told by its first picture, and what comes in at once is seen.
+        let item = Scene::basket().with(thing(320, 240, 90, [60, 160, 60]));
+        let events = play(&mut finder, 30_000, &[(Scene::basket(), 8), (item, 8)]);
+        assert!(matches!(events[..], [SceneEvent::Changed { .. }]), "{events:?}");
     }
 
     #[test]
