@@ -2,6 +2,7 @@
 
 use crate::app::assets::Range;
 use crate::domain::catalog::Language;
+use crate::domain::staff::StaffCode;
 use crate::enrol::EnrolOptions;
 use crate::eval::EvalOptions;
 #[cfg(feature = "emulator")]
@@ -143,6 +144,10 @@ pub struct EmulateArgs {
     /// Print the played trip as one JSON object on standard output.
     #[arg(long)]
     pub json: bool,
+    /// With windows: what staff type before they say that a basket is in order, 4 to 12 digits [default: nothing; a cart has
+    /// it from its configuration].
+    #[arg(long, value_name = "DIGITS", value_parser = |digits: &str| StaffCode::try_from(digits.to_owned()))]
+    pub staff_code: Option<StaffCode>,
     #[command(flatten)]
     /// The recogniser.
     pub recogniser: RecogniserArgs,

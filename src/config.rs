@@ -1,6 +1,7 @@
 //! The cart's configuration file: what differs from cart to cart and from store to store.
 
 use crate::domain::gs1::InStoreRule;
+use crate::domain::staff::StaffCode;
 use crate::domain::weighing::{CertifiedScale, Weighing};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ pub struct CartConfig {
     /// and without a certified scale, goods sold by weight need a label of the store's own scale.
     #[serde(default)]
     pub demo_weighing: bool,
+    /// What staff type at the cart before they say that a basket is in order, 4 to 12 digits. Without it everybody can.
+    #[serde(default)]
+    pub staff_code: Option<StaffCode>,
     /// How the store numbers goods of varying weight in its own codes, for example
     /// `[[in_store_codes]] prefix = "28", value = "weight", value_digits = 5, decimals = 3`.
     #[serde(default)]
@@ -143,7 +147,9 @@ mod tests {
             example.lines().map(|line| if settings(line) { line.trim_start_matches("# ") } else { line }).collect();
         let full = CartConfig::parse(&full.join("\n")).unwrap();
         assert_eq!((full.in_store_codes.len(), full.certified_scale.is_some()), (1, true));
-        let bare = CartConfig { in_store_codes: Vec::new(), certified_scale: None, ..full };
+        assert_eq!(full.staff_code.as_ref().map(|code| code.is("583012")), Some(true));
+        assert!(!format!("{full:?}").contains("583012"), "it is in no message");
+        let bare = CartConfig { in_store_codes: Vec::new(), certified_scale: None, staff_code: None, ..full };
         assert_eq!(bare, config, "the lines name the defaults");
     }
 
@@ -173,6 +179,9 @@ mod tests {
                 "02 or 20 to 29",
             ),
             ("cart = \"cart 7\"\nstore = \"http://store\"", "a cart's name"),
+            (&format!("{good}staff_code = \"583\"\n"), "4 to 12 digits"),
+            (&format!("{good}staff_code = 583012\n"), "staff_code"),
+            (&format!("{good}staff_code = \"58a012\"\n"), "4 to 12 digits"),
             (&format!("{good}[certified_scale]\nmax_grams = 30000\nserial = \"SW-17\"\n"), "e_grams"),
             (
                 &format!("{good}[certified_scale]\nmax_grams = 3000\ne_grams = 10\nserial = \"SW-17\"\n"),

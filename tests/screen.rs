@@ -12,6 +12,7 @@ use dashcart::domain::catalog::{Catalog, Language};
 use dashcart::domain::checkout::{Receipt, TripKey};
 use dashcart::domain::pricing::{Quantity, price_basket, price_line};
 use dashcart::domain::settle::ScaleFault;
+use dashcart::domain::staff::StaffCode;
 use dashcart::domain::units::{Grams, Money, Sku, Stamp, WeighedGrams};
 use dashcart::domain::weighing::{HowWeighed, Unweighed, WeighedBy};
 use dashcart::screen::headless::{HeadlessScreen, Snapshot};
@@ -421,6 +422,57 @@ fn called_staff_can_say_that_it_is_dealt_with() {
         assert!(!screen.tap_target("call-staff"));
         assert!(screen.tap_target("staff-done"));
         assert_eq!(*presses.borrow(), [Press::StaffDone]);
+    });
+}
+
+#[test]
+fn with_a_code_only_who_types_it_can_say_that_it_is_dealt_with() {
+    on_the_window_thread(|| {
+        for size in SIZES {
+            let code = StaffCode::try_from("583012".to_owned()).expect("a code");
+            let screen = HeadlessScreen::with_staff_code(size.0, size.1, Language::De, Some(code), |_| None)
+                .expect("a window in memory");
+            let presses = Rc::new(RefCell::new(Vec::new()));
+            let heard = presses.clone();
+            screen.screen().on_press(move |press| heard.borrow_mut().push(press));
+            let called = CartView { notices: vec![Notice::StaffCalled], ..view(Page::Shopping) };
+            screen.screen().handle().show(called, catalog());
+            let enter = |digits: &str| {
+                let keys = digits.chars().map(|digit| format!("digit-{digit}")).chain(["staff-enter".to_owned()]);
+                for key in keys {
+                    assert!(screen.tap_target(&key), "{key} at {size:?}");
+                }
+            };
+            let save = |name: &str| {
+                let name = format!("staff-{name}-{}x{}-de.png", size.0, size.1);
+                screen.snapshot().save(&pictures_folder().join(name)).expect("the picture is written");
+            };
+            let before = screen.snapshot();
+            assert!(screen.tap_target("staff-done"));
+            // What lies under the keypad is not touched through it.
+            let covered =
+                screen.targets().into_iter().find(|target| target.name == "to-checkout").expect("it is there");
+            screen.tap(covered.middle().0, covered.middle().1);
+            screen.tap_target("digit-5");
+            save("keypad");
+            screen.tap_target("staff-back");
+            assert!(screen.snapshot() == before, "put away");
+            assert!(screen.tap_target("staff-done"));
+            for wrong in ["0000", "58301", "5830122"] {
+                enter(wrong);
+            }
+            save("waits");
+            screen.tap_target("digit-5");
+            assert_eq!(*presses.borrow(), [], "{size:?}");
+            screen.advance(29_000);
+            assert!(screen.snapshot() != before, "it still waits");
+            screen.advance(2_000);
+            assert!(screen.snapshot() == before, "the wait is over, and the keypad away");
+            assert!(screen.tap_target("staff-done"));
+            enter("583012");
+            assert_eq!(*presses.borrow(), [Press::StaffDone], "{size:?}");
+            assert!(screen.snapshot() == before);
+        }
     });
 }
 

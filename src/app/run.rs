@@ -48,6 +48,12 @@ mod real {
 
     pub fn run(args: RunArgs) -> Result<(), Failure> {
         let config = CartConfig::read(&args.config).map_err(Failure::usage)?;
+        if config.staff_code.is_none() {
+            tracing::warn!(
+                "there is no staff_code in {}: everybody can say that a basket is in order",
+                args.config.display()
+            );
+        }
         let clock = Clock::start();
         let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
         let embedder = setup::embedder(&model, args.recogniser.threads)?;
@@ -89,7 +95,7 @@ mod real {
         };
         let (journal, cart, restored) = setup::cart(&config.data, settings.clone(), catalog, clock.now())?;
         let recorder = setup::recorder(args.record.as_deref(), model_id, &settings, &cart, &restored, clock.now())?;
-        let screen = Screen::new(args.screen.language).map_err(Failure::from_error)?;
+        let screen = Screen::new(args.screen.language, config.staff_code.clone()).map_err(Failure::from_error)?;
         let parts = CartParts {
             camera: Box::new(camera),
             scale: Box::new(scale),

@@ -22,7 +22,7 @@ const PANEL_EVERY: Duration = Duration::from_millis(66);
 /// # Errors
 /// [`Failure`] when there is no display, or when the cart stopped by itself.
 pub fn open(args: &EmulateArgs, mut stage: Stage) -> Result<(), Failure> {
-    let screen = Screen::new(args.screen.language).map_err(Failure::from_error)?;
+    let screen = Screen::new(args.screen.language, args.staff_code.clone()).map_err(Failure::from_error)?;
     let (width, height) = args.screen.size;
     screen.set_size(width, height);
     screen.set_position(0, 0);

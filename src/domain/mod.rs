@@ -10,5 +10,6 @@ pub mod gs1;
 pub mod offer;
 pub mod pricing;
 pub mod settle;
+pub mod staff;
 pub mod units;
 pub mod weighing;

@@ -7,6 +7,7 @@ use super::pictures::PictureDesk;
 use super::ui;
 use super::window::{Screen, ScreenError};
 use crate::domain::catalog::Language;
+use crate::domain::staff::StaffCode;
 use crate::domain::units::Sku;
 use image::ImageEncoder;
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
@@ -272,7 +273,21 @@ impl HeadlessScreen {
         language: Language,
         fetch: impl FnMut(&Sku) -> Option<Vec<u8>> + 'static,
     ) -> Result<HeadlessScreen, ScreenError> {
-        let (memory, screen) = MemoryWindow::holding(width, height, || Screen::new(language))?;
+        HeadlessScreen::with_staff_code(width, height, language, None, fetch)
+    }
+
+    /// The same, where only who knows `staff_code` can say that a basket is in order.
+    ///
+    /// # Errors
+    /// As [`HeadlessScreen::new`].
+    pub fn with_staff_code(
+        width: u32,
+        height: u32,
+        language: Language,
+        staff_code: Option<StaffCode>,
+        fetch: impl FnMut(&Sku) -> Option<Vec<u8>> + 'static,
+    ) -> Result<HeadlessScreen, ScreenError> {
+        let (memory, screen) = MemoryWindow::holding(width, height, || Screen::new(language, staff_code))?;
         screen.open()?;
         screen.window.global::<ui::Touch>().on_found(memory.finder());
         let desk = screen.take_picture_desk();

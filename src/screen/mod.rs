@@ -6,6 +6,8 @@
 
 pub mod format;
 mod present;
+#[cfg(feature = "screen")]
+mod staff;
 mod view;
 mod words;
 

@@ -4,11 +4,13 @@
 //! the chosen group of the shelf are the only things that the screen knows by itself.
 
 use super::pictures::{PictureDesk, PictureShelf, picture_shelf};
+use super::staff::{Key, Keypad, KeypadNote};
 use super::view::{LIKELY, PageView, ScreenView};
 use super::{Words, models, present, ui};
 use crate::domain::cart::{CartView, Press};
 use crate::domain::catalog::{Catalog, Language};
-use slint::{ComponentHandle, SharedString};
+use crate::domain::staff::StaffCode;
+use slint::{ComponentHandle, SharedString, Timer, TimerMode};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,7 +81,11 @@ struct State {
     pictures: PictureShelf,
     lines_edition: i32,
     shelf_edition: i32,
+    keypad: Option<Keypad>,
 }
+
+/// The keypad goes out of view when nobody has typed for so long, and waits so long after too many wrong codes.
+const KEYPAD_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 
 type PressHeard = Rc<RefCell<Box<dyn Fn(Press)>>>;
 
@@ -92,11 +98,12 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Makes the window, not yet visible, in `language`.
+    /// Makes the window, not yet visible, in `language`. Where there is a `staff_code` only who knows it can say that a
+    /// basket is in order.
     ///
     /// # Errors
     /// [`ScreenError`] when there is no display.
-    pub fn new(language: Language) -> Result<Screen, ScreenError> {
+    pub fn new(language: Language, staff_code: Option<StaffCode>) -> Result<Screen, ScreenError> {
         let window = ui::CartWindow::new().map_err(ScreenError::platform)?;
         let (pictures, desk) = picture_shelf(&window);
         let state = Rc::new(RefCell::new(State {
@@ -107,6 +114,7 @@ impl Screen {
             pictures,
             lines_edition: 0,
             shelf_edition: 0,
+            keypad: staff_code.map(Keypad::new),
         }));
         let mailbox = Arc::new(Mailbox::default());
         window.global::<ui::View>().set_words(Words::in_language(language).into());
@@ -131,10 +139,19 @@ impl Screen {
             }
         });
         touch.on_acted({
-            let (window, press_heard) = (window.as_weak(), press_heard.clone());
+            let (window, press_heard, keypad_timer) = (window.as_weak(), press_heard.clone(), Timer::default());
             move |act, which| {
                 let Some(window) = window.upgrade() else { return };
+                let waited = state.borrow().keypad_waits();
                 let press = state.borrow_mut().acted(&window, act, which);
+                if !waited {
+                    let (window, state) = (window.as_weak(), state.clone());
+                    keypad_timer.start(TimerMode::SingleShot, KEYPAD_TIME, move || {
+                        if let Some(window) = window.upgrade() {
+                            state.borrow_mut().put_keypad_away(&window);
+                        }
+                    });
+                }
                 if let Some(press) = press {
                     (press_heard.borrow())(press);
                 }
@@ -220,8 +237,43 @@ impl State {
                 self.draw(window, true);
                 None
             }
+            ui::Act::StaffDone
+            | ui::Act::KeypadDigit
+            | ui::Act::KeypadErase
+            | ui::Act::KeypadEnter
+            | ui::Act::KeypadClose => self.staff_acted(window, act, which),
             _ => self.press(act, which),
         }
+    }
+
+    fn keypad_waits(&self) -> bool {
+        self.keypad.as_ref().is_some_and(|keypad| keypad.note() == KeypadNote::Waits)
+    }
+
+    fn put_keypad_away(&mut self, window: &ui::CartWindow) {
+        if let Some(keypad) = &mut self.keypad {
+            keypad.time_is_up();
+            draw_keypad(window, keypad);
+        }
+    }
+
+    /// Staff say that the basket is in order: at once where they have no code, else when they have typed it.
+    fn staff_acted(&mut self, window: &ui::CartWindow, act: ui::Act, which: usize) -> Option<Press> {
+        let Some(keypad) = &mut self.keypad else {
+            return (act == ui::Act::StaffDone).then_some(Press::StaffDone);
+        };
+        let right = match act {
+            ui::Act::KeypadDigit => keypad.press(Key::Digit(u8::try_from(which).ok()?)),
+            ui::Act::KeypadErase => keypad.press(Key::Erase),
+            ui::Act::KeypadEnter => keypad.press(Key::Enter),
+            ui::Act::KeypadClose => keypad.press(Key::Close),
+            _ => {
+                keypad.open();
+                false
+            }
+        };
+        draw_keypad(window, keypad);
+        right.then_some(Press::StaffDone)
     }
 
     fn press(&self, act: ui::Act, which: usize) -> Option<Press> {
@@ -252,8 +304,8 @@ impl State {
             ui::Act::Pay => Press::Pay,
             ui::Act::Finish => Press::Finish,
             ui::Act::CallStaff => Press::CallStaff,
-            ui::Act::StaffDone => Press::StaffDone,
-            ui::Act::German | ui::Act::English | ui::Act::Group => return None,
+            // These are told before.
+            _ => return None,
         })
     }
 
@@ -366,4 +418,12 @@ impl State {
         ui_view.set_cards(models::model(cards));
         ui_view.set_page(kind);
     }
+}
+
+fn draw_keypad(window: &ui::CartWindow, keypad: &Keypad) {
+    let view = window.global::<ui::View>();
+    view.set_keypad(keypad.is_open());
+    view.set_keypad_typed(keypad.typed() as i32);
+    view.set_keypad_wrong(keypad.note() == KeypadNote::Wrong);
+    view.set_keypad_waits(keypad.note() == KeypadNote::Waits);
 }

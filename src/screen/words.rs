@@ -58,6 +58,10 @@ words! {
         to_checkout: "Zur Kasse", "Check out";
         call_staff: "Hilfe rufen", "Call staff";
         staff_done: "Hilfe kommt · Erledigt", "Help is coming · Done";
+        staff_title: "Nur für das Personal", "Staff only";
+        staff_text: "Bitte den Code des Marktes eingeben.", "Please type the store's code.";
+        staff_wrong: "Dieser Code stimmt nicht.", "This code is not right.";
+        staff_waits: "Zu oft falsch. Bitte eine halbe Minute warten.", "Wrong too often. Please wait half a minute.";
         container: "Mit Behälter gewogen?", "Weighed in a container?";
         something_else: "Etwas anderes", "Something else";
         show_all: "Alle Produkte zeigen", "Show all products";
