@@ -9,6 +9,7 @@ mod shopper;
 mod tally;
 
 pub use eyes::{Eyes, Film};
+use shopper::Lie;
 pub use shopper::{Shopper, Shoppers};
 pub use tally::{Report, Tally};
 
@@ -110,8 +111,8 @@ struct Trip<'a> {
     misnamed: BTreeMap<LineId, Sku>,
     /// Whether what happens now is a disturbance and nothing else.
     disturbing: bool,
-    /// Whether the shopper is just now trying to get away with something.
-    lying: bool,
+    /// What the shopper answers who is just now trying to get away with something.
+    lying: Option<Lie>,
     questions: u32,
     staff_called: bool,
 }
@@ -180,7 +181,7 @@ impl<'a> Trip<'a> {
             open: Vec::new(),
             misnamed: BTreeMap::new(),
             disturbing: false,
-            lying: false,
+            lying: None,
             questions: 0,
             staff_called: false,
             simulation,

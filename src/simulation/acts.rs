@@ -1,7 +1,7 @@
 //! What shoppers do, how they answer, and how what was booked is held against what was done.
 
 use super::eyes::{Eyes, Way};
-use super::shopper::{Shopper, Trick};
+use super::shopper::{Lie, Shopper, Trick};
 use super::{Held, Sold, Tally, Trip};
 use crate::domain::basket::{LedgerEntry, Movement, SettledBy};
 use crate::domain::cart::{CameraFault, CartInput, Press, Question, QuestionKind, QuestionOption};
@@ -259,7 +259,7 @@ impl Trip<'_> {
         self.settle_up(tally);
         self.open.clear();
         let (unpaid, questions) = (self.unpaid(), self.questions);
-        self.lying = true;
+        self.lying = Some(Lie::any(&mut self.chance));
         // How much of what goes in is to be got for nothing.
         let mut share = 1.0;
         match Trick::any(&mut self.chance) {
@@ -292,9 +292,13 @@ impl Trip<'_> {
         self.settle_up(tally);
         let taken = (self.unpaid() - unpaid).max(0);
         self.open.clear();
-        self.lying = false;
+        self.lying = None;
         tally.dishonest_tried += ((value as f64 * share) as i64).max(taken).max(0);
-        if self.questions == questions && !self.staff_called {
+        if self.staff_called {
+            return Ok(());
+        }
+        tally.dishonest_kept += taken;
+        if self.questions == questions {
             if taken > 0 {
                 tracing::debug!("{:.2} s: got away with {taken}", self.now.seconds());
             }
@@ -426,8 +430,12 @@ impl Trip<'_> {
         tracing::debug!("{:.2} s: asked {question:?} for {:?}", self.now.seconds(), self.open);
         self.questions += 1;
         let Question { id, kind, change, options, likely, open, .. } = question;
-        if self.lying {
-            self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
+        if let Some(lie) = self.lying {
+            let press = match self.cheapest(&options).filter(|_| lie == Lie::Cheaper) {
+                Some(option) => Press::Choose { question: id, option },
+                None => Press::NotMine { question: id },
+            };
+            self.give(CartInput::Pressed(press), tally);
             return;
         }
         let out = kind == QuestionKind::TakenOut;
@@ -490,6 +498,18 @@ impl Trip<'_> {
             }
             (None, _) => self.give(CartInput::Pressed(Press::NotMine { question: id }), tally),
         }
+    }
+
+    /// The cheapest of what a question about something put in offers, where that is cheaper than what was done.
+    fn cheapest(&self, options: &[QuestionOption]) -> Option<usize> {
+        let done: i64 = self.open.iter().map(|deed| self.value(deed)).sum();
+        let price = |option: &QuestionOption| {
+            let product = self.cart.catalog().product(&option.sku)?;
+            Some(price_line(product, option.quantity).ok()?.price.minor)
+        };
+        let offered = options.iter().enumerate().filter(|(_, option)| option.line.is_none());
+        let priced = offered.filter_map(|(place, option)| Some((price(option)?, place)));
+        priced.min().filter(|(price, _)| *price < done).map(|(_, place)| place)
     }
 
     /// What is open and makes up a change, as the shopper knows it: the fewest things whose weights come to it, or else the

@@ -112,8 +112,24 @@ pub enum Trick {
     Blind,
     /// Many pieces as if they were one.
     Many,
-    /// Says of what the cart asks about that it is their own.
+    /// Nothing but a lie, should the cart ask.
     Lie,
+}
+
+/// What a dishonest shopper answers when a trick is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// That it is their own.
+    Own,
+    /// That it is the cheapest of what the cart offers, where that is cheaper than what it is; else that it is their own.
+    Cheaper,
+}
+
+impl Lie {
+    /// One of them.
+    pub fn any(chance: &mut Chance) -> Lie {
+        if chance.happens(0.5) { Lie::Own } else { Lie::Cheaper }
+    }
 }
 
 impl Trick {

@@ -49,6 +49,8 @@ pub struct Tally {
     pub dishonest_tried: i64,
     /// Of that, what they got without a question or a call of staff.
     pub dishonest_taken: i64,
+    /// Of that, what they kept with or without lying when asked, without a call of staff.
+    pub dishonest_kept: i64,
     /// Simulated time.
     pub simulated_seconds: f64,
     /// Simulated time from touch to line, the measured compute added.
@@ -78,6 +80,7 @@ pub struct Report {
     pub staff_calls: u32,
     pub honest_accused: u32,
     pub dishonest_value_share: Option<f64>,
+    pub dishonest_kept_share: Option<f64>,
     pub disturbances: u32,
     pub disturbance_changes: u32,
     /// The true share of disturbances that change the basket is below this with 95 % confidence.
@@ -112,6 +115,7 @@ impl Tally {
         self.honest_accused += other.honest_accused;
         self.dishonest_tried += other.dishonest_tried;
         self.dishonest_taken += other.dishonest_taken;
+        self.dishonest_kept += other.dishonest_kept;
         self.simulated_seconds += other.simulated_seconds;
         self.drop_to_line_ms.extend(other.drop_to_line_ms);
     }
@@ -124,7 +128,10 @@ impl Tally {
             let last = times.len().checked_sub(1)?;
             times.get((share * last as f64).round() as usize).map(|millis| millis.round())
         };
-        let taken = self.dishonest_taken as f64 / self.dishonest_tried as f64;
+        let of_tried = |value: i64| {
+            let share = value as f64 / self.dishonest_tried as f64;
+            (self.dishonest_tried > 0).then_some((share * 1000.0).round() / 1000.0)
+        };
         Report {
             trips: self.trips,
             dishonest_trips: self.dishonest_trips,
@@ -144,7 +151,8 @@ impl Tally {
             removals_right: self.removals_right,
             staff_calls: self.staff_calls,
             honest_accused: self.honest_accused,
-            dishonest_value_share: (self.dishonest_tried > 0).then_some((taken * 1000.0).round() / 1000.0),
+            dishonest_value_share: of_tried(self.dishonest_taken),
+            dishonest_kept_share: of_tried(self.dishonest_kept),
             disturbances: self.disturbances,
             disturbance_changes: self.disturbance_changes,
             disturbance_changes_below: upper_bound(self.disturbance_changes, self.disturbances),
