@@ -115,6 +115,8 @@ struct Trip<'a> {
     lying: Option<Lie>,
     questions: u32,
     staff_called: bool,
+    /// The value that lies kept, so far.
+    kept: i64,
 }
 
 impl Simulation {
@@ -184,6 +186,7 @@ impl<'a> Trip<'a> {
             lying: None,
             questions: 0,
             staff_called: false,
+            kept: 0,
             simulation,
         };
         if let Eyes::Film(_) = trip.simulation.eyes {
@@ -273,6 +276,8 @@ impl<'a> Trip<'a> {
             }
             self.pass(500, tally);
         }
+        // Staff look into the basket before it is paid.
+        self.staff_called |= self.cart.wants_a_look();
         let at_checkout = matches!(self.cart.view(self.now).page, Page::Checkout) || self.world.contents().is_empty();
         let (wrong, missed) = self.differences();
         tracing::debug!("checked out: {wrong} wrong, {missed} missed, shopper {:?}, {:?}", self.shopper, self.open);
@@ -281,6 +286,7 @@ impl<'a> Trip<'a> {
         tally.staff_calls += u32::from(self.staff_called);
         if self.shopper == Shopper::Dishonest {
             tally.dishonest_trips += 1;
+            tally.dishonest_kept += if self.staff_called { 0 } else { self.kept };
             return;
         }
         tally.honest_accused += u32::from(self.staff_called);

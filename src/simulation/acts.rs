@@ -294,11 +294,8 @@ impl Trip<'_> {
         self.open.clear();
         self.lying = None;
         tally.dishonest_tried += ((value as f64 * share) as i64).max(taken).max(0);
-        if self.staff_called {
-            return Ok(());
-        }
-        tally.dishonest_kept += taken;
-        if self.questions == questions {
+        self.kept += taken;
+        if self.questions == questions && !self.staff_called {
             if taken > 0 {
                 tracing::debug!("{:.2} s: got away with {taken}", self.now.seconds());
             }

@@ -49,7 +49,7 @@ pub struct Tally {
     pub dishonest_tried: i64,
     /// Of that, what they got without a question or a call of staff.
     pub dishonest_taken: i64,
-    /// Of that, what they kept with or without lying when asked, without a call of staff.
+    /// Of that, what they kept with or without lying when asked, where staff did not look into the basket.
     pub dishonest_kept: i64,
     /// Simulated time.
     pub simulated_seconds: f64,

@@ -1,6 +1,7 @@
 //! The cart's answers: what the shopper presses, and how what is decided becomes an entry of the ledger.
 
 use super::machine::{Cart, OpenQuestion, Pending, Phase};
+use super::paying::Staff;
 use super::weighing::Decided;
 use super::{CartOutput, JournalEntry, LastChange, Press, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
@@ -88,12 +89,12 @@ impl Cart {
                 }
             }
             Press::CallStaff => {
-                self.staff_called = true;
+                self.staff.called = true;
                 self.changed = true;
             }
             Press::StaffDone => {
-                self.staff_called = false;
-                self.staff_approved = true;
+                self.staff =
+                    Staff { called: false, checked_age: true, saw: self.basket.entries().len(), at_a_loss: false };
                 self.reconciled = 0;
                 self.changed = true;
             }
@@ -174,8 +175,7 @@ impl Cart {
             let felt = rest.is_none() && !pending.claimed;
             let settled_by = match hypothesis {
                 Hypothesis::Removed { line, .. } if !felt && !self.was_seen_to_go(&line.sku, &pending.evidence) => {
-                    // Somebody looks into the basket, whatever was approved before.
-                    (self.staff_called, self.staff_approved) = (true, false);
+                    self.staff.called = true;
                     SettledBy::WordAlone
                 }
                 _ => SettledBy::Shopper,

@@ -1,5 +1,6 @@
 //! The machine: its state, and which input goes where. No clock, no I/O: time is an argument, deeds are outputs.
 
+use super::paying::Staff;
 use super::{CameraFault, CartInput, CartOutput, JournalEntry, LastChange, Question, Sound};
 use crate::domain::basket::{Basket, LedgerEntry, Movement};
 use crate::domain::catalog::Catalog;
@@ -176,8 +177,7 @@ pub struct Cart {
     pub(super) scale_fault: Option<ScaleFault>,
     pub(super) eyes: Eyes,
     pub(super) last_change: Option<(LastChange, Stamp)>,
-    pub(super) staff_called: bool,
-    pub(super) staff_approved: bool,
+    pub(super) staff: Staff,
     pub(super) checkout: Checkout,
     pub(super) changed: bool,
     pub(super) handled_at: Stamp,
@@ -209,8 +209,7 @@ impl Cart {
             scale_fault: None,
             eyes: Eyes::Opening,
             last_change: None,
-            staff_called: false,
-            staff_approved: false,
+            staff: Staff::default(),
             checkout: Checkout::Idle,
             changed: true,
             handled_at: Stamp(0),
@@ -404,8 +403,7 @@ impl Cart {
         self.unexplained_since = None;
         self.reconciled = 0;
         self.last_change = None;
-        self.staff_called = false;
-        self.staff_approved = false;
+        self.staff = Staff::default();
         self.checkout = Checkout::Idle;
         self.changed = true;
     }

@@ -2,12 +2,25 @@
 
 use super::machine::{Cart, Phase};
 use super::{CartOutput, JournalEntry, Sound};
-use crate::domain::basket::{LedgerEntry, Line, SettledBy};
+use crate::domain::basket::{LedgerEntry, Line, Movement, SettledBy};
 use crate::domain::checkout::{Checkout, OrderLine, StoreAnswer, TripOrder};
-use crate::domain::units::Stamp;
+use crate::domain::units::{Grams, Stamp};
 
 /// Waiting time before the store is asked again, by the number of attempts; the last one repeats.
 const ASK_AGAIN_MS: [u64; 5] = [500, 1000, 2000, 4000, 8000];
+
+/// What staff have to do with a trip.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Staff {
+    /// They were called and have not said that it is dealt with.
+    pub(super) called: bool,
+    /// They have looked at the shopper's age.
+    pub(super) checked_age: bool,
+    /// How many entries the ledger had when they last looked into the basket.
+    pub(super) saw: usize,
+    /// The load cannot be explained, and the shopper was asked often enough.
+    pub(super) at_a_loss: bool,
+}
 
 impl Cart {
     /// Whether a trip is posted and its outcome is not known, or it is paid.
@@ -15,13 +28,18 @@ impl Cart {
         matches!(self.checkout, Checkout::Pending { .. } | Checkout::Unknown { .. } | Checkout::Confirmed { .. })
     }
 
-    /// Whether a member of staff has to look into the basket before it is paid.
+    /// Whether a member of staff has to come before it is paid: to look into the basket, or at the shopper's age.
     pub(super) fn needs_staff(&self) -> bool {
         let restricted = |sku| self.catalog.product(sku).is_some_and(|product| product.restriction.is_some());
+        let needs_age = !self.staff.checked_age && self.basket.lines().iter().any(|line| restricted(&line.sku));
+        needs_age || self.wants_a_look()
+    }
+
+    /// Whether too much in the basket rests on the shopper's word for it to be paid before staff have looked into it.
+    pub fn wants_a_look(&self) -> bool {
+        let unseen = self.basket.entries().get(self.staff.saw..).unwrap_or_default();
         let by_word_alone = |entry: &LedgerEntry| entry.evidence.settled_by == SettledBy::WordAlone;
-        !self.staff_approved
-            && (self.basket.lines().iter().any(|line| restricted(&line.sku))
-                || self.basket.entries().iter().any(by_word_alone))
+        self.staff.at_a_loss || unseen.iter().any(by_word_alone) || doubt(unseen) >= MOST_DOUBT
     }
 
     pub(super) fn pay(&mut self, outputs: &mut Vec<CartOutput>) {
@@ -30,7 +48,7 @@ impl Cart {
             return;
         }
         if self.needs_staff() {
-            self.staff_called = true;
+            self.staff.called = true;
             self.changed = true;
             return;
         }
@@ -94,6 +112,29 @@ impl Cart {
             outputs.push(CartOutput::AskTrip(order.key.clone()));
         }
     }
+}
+
+/// What the shopper's own things may look and weigh like goods, all together, before staff look into the basket: as much as
+/// one thing that is goods with a probability of 98 %, or as two with 88 %.
+const MOST_DOUBT: f64 = 3.9;
+
+/// How much speaks for goods where the shopper says that it is their own, as the sum of the log-odds of what is still in: one
+/// such thing now and then is nothing, several of them are.
+fn doubt(entries: &[LedgerEntry]) -> f64 {
+    let mut own: Vec<(Grams, f64)> = Vec::new();
+    for entry in entries {
+        let Movement::OwnThing { mass } = entry.movement else { continue };
+        if mass.0 > 0.0 {
+            let goods: f64 = entry.evidence.candidates.iter().map(|(_, probability)| probability).sum();
+            let odds = goods / (1.0 - goods).max(1e-3);
+            own.push((mass, odds.ln().max(0.0)));
+            continue;
+        }
+        let off = |(_, (own, _)): &(usize, &(Grams, f64))| (*own + mass).abs().0;
+        let gone = own.iter().enumerate().min_by(|a, b| off(a).total_cmp(&off(b))).map(|(place, _)| place);
+        gone.map(|place| own.remove(place));
+    }
+    own.iter().map(|(_, doubt)| doubt).sum()
 }
 
 fn order_line(line: Line) -> OrderLine {

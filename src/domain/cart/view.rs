@@ -77,7 +77,7 @@ impl Cart {
         if matches!(self.checkout, Checkout::Unknown { .. }) {
             notices.push(Notice::StoreSilent);
         }
-        if self.staff_called {
+        if self.staff.called {
             notices.push(Notice::StaffCalled);
         }
         if self.disturbed_since.is_some_and(|since| now.millis_since(since) >= SETTLING_TOLD_AFTER_MS) {
