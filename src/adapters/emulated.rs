@@ -45,17 +45,18 @@ impl EmulatedCamera {
 impl FrameSource for EmulatedCamera {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<(), CameraError> {
         wait_until(self.due, &self.now);
-        let at = (self.now)();
-        // A late reader gets the newest picture; those it missed were never taken.
-        self.due = Stamp((self.due.0 + FRAME_MICROS).max(at.0 + FRAME_MICROS / 2));
-        let (resting, moving, covered) = {
+        let (at, resting, moving, covered) = {
+            // The time is read when the world is held: it may have gone on while somebody else held it.
             let mut world = lock(&self.world);
+            let at = (self.now)();
+            // A late reader gets the newest picture; those it missed were never taken.
+            self.due = Stamp((self.due.0 + FRAME_MICROS).max(at.0 + FRAME_MICROS / 2));
             if world.is_unplugged() {
                 return Err(CameraError::Lost { reason: "its plug is out".to_owned() });
             }
             world.advance(at);
             // Drawing takes milliseconds: the scale and the panel must not wait for it.
-            (world.resting().to_vec(), world.moving(at), world.is_covered())
+            (at, world.resting().to_vec(), world.moving(at), world.is_covered())
         };
         self.camera.take(&resting, &moving, covered, at, frame);
         Ok(())
@@ -81,9 +82,9 @@ impl WeightSource for EmulatedScale {
         let due = self.cell.next_at();
         wait_until(due, &self.now);
         // A converter keeps its pace however late it is read: readings that were missed come at once, with their stamps.
-        let late = (self.now)().millis_since(due) > 500;
-        let at = if late { (self.now)() } else { due.max(Stamp(1)) };
         let mut world = lock(&self.world);
+        let now = (self.now)();
+        let at = if now.millis_since(due) > 500 { now } else { due.max(Stamp(1)) };
         world.advance(at);
         self.cell.sample(&world, at)
     }
@@ -167,6 +168,31 @@ mod tests {
             assert_eq!(frame.rgb.len(), (frame.width * frame.height * 3) as usize);
             last = Some(frame.at);
         }
+    }
+
+    #[test]
+    fn a_picture_bears_the_time_of_what_it_shows_however_long_the_world_was_held() {
+        let (world, time) = (world(), Arc::new(AtomicU64::new(0)));
+        let held = lock(&world);
+        let (asked, asks) = std::sync::mpsc::channel();
+        let taker = std::thread::spawn({
+            let (world, time) = (Arc::clone(&world), Arc::clone(&time));
+            move || {
+                let now = move || {
+                    asked.send(()).expect("the test listens");
+                    Stamp(time.load(Ordering::SeqCst))
+                };
+                let mut frame = Frame::default();
+                EmulatedCamera::new(world, 1, now).next_frame(&mut frame).map(|()| frame.at)
+            }
+        });
+        asks.recv().expect("it looks whether the picture is due");
+        // While somebody holds the world two seconds pass, and what was on its way lands.
+        let mut held = held;
+        time.store(2_000_000, Ordering::SeqCst);
+        held.advance(Stamp(2_000_000));
+        drop(held);
+        assert_eq!(taker.join().expect("it takes the picture").expect("a picture"), Stamp(2_000_000));
     }
 
     #[test]

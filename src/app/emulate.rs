@@ -226,7 +226,7 @@ impl Stage {
     /// [`Failure`] when the shelf cannot give it.
     pub fn put(&mut self, sku: &Sku, pieces: u32) -> Result<Grams, Failure> {
         let how = Put { pieces, ..Put::default() };
-        let done = self.world().put(self.clock.now(), sku, how).map_err(Failure::from_error)?;
+        let done = self.world().put_now(|| self.clock.now(), sku, how).map_err(Failure::from_error)?;
         Ok(self.came(&done))
     }
 

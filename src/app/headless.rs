@@ -416,12 +416,21 @@ impl Player {
     fn check_out(&mut self) -> Result<Receipt, Failure> {
         self.say("\ngoes to the checkout");
         self.pass(1500)?;
-        while self.question().is_some() {
-            self.answer(None)?;
-        }
         self.picture("shopping");
-        self.tap("to-checkout")?;
-        self.wait_for("the checkout page", |player| matches!(player.page(), Some(Page::Checkout)))?;
+        let until = self.now().plus_millis(PATIENCE_MS + 18_000);
+        while !matches!(self.page(), Some(Page::Checkout)) {
+            if self.now() > until {
+                self.picture("stuck");
+                return Err(Failure::Failed("waited in vain for the checkout page".to_owned()));
+            }
+            // What is not yet booked is asked about first; then the button is pressed again.
+            if self.question().is_some() {
+                self.answer(None)?;
+            } else {
+                self.tap("to-checkout")?;
+                self.pass(1000)?;
+            }
+        }
         self.picture("checkout");
         self.tap("pay")?;
         self.wait_for("the receipt", |player| matches!(player.page(), Some(Page::Receipt(_) | Page::Refused(_))))?;

@@ -99,7 +99,7 @@ fn act(world: &mut World, clock: &Clock, action: PanelAction) {
     let now = clock.now();
     match action {
         PanelAction::Drop { sku, count } => {
-            if let Err(error) = world.put(now, &sku, Put { pieces: count, ..Put::default() }) {
+            if let Err(error) = world.put_now(|| clock.now(), &sku, Put { pieces: count, ..Put::default() }) {
                 tracing::warn!("{error}");
             }
         }

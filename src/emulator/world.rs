@@ -191,11 +191,19 @@ impl World {
     /// # Errors
     /// [`StockError`] when the shelf cannot give the product; the world is unchanged then.
     pub fn put(&mut self, at: Stamp, sku: &Sku, how: Put) -> Result<Done, StockError> {
+        self.put_now(|| at, sku, how)
+    }
+
+    /// The same, beginning when the pieces have been drawn, which may take a slow board seconds.
+    ///
+    /// # Errors
+    /// As [`World::put`].
+    pub fn put_now(&mut self, now: impl FnOnce() -> Stamp, sku: &Sku, how: Put) -> Result<Done, StockError> {
         let mut pieces = Vec::new();
         for _ in 0..how.pieces.max(1) {
             pieces.push(self.stock.take(sku, how.side, &mut self.chance)?);
         }
-        Ok(self.put_pieces(at, pieces, how))
+        Ok(self.put_pieces(now(), pieces, how))
     }
 
     /// The shopper puts something of their own in.
