@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_picture_bears_the_time_of_what_it_shows_however_long_the_world_was_held() {
         let (world, time) = (world(), Arc::new(AtomicU64::new(0)));
-        let held = lock(&world);
+        let mut held = lock(&world);
         let (asked, asks) = std::sync::mpsc::channel();
         let taker = std::thread::spawn({
             let (world, time) = (Arc::clone(&world), Arc::clone(&time));
@@ -188,7 +188,6 @@ mod tests {
         });
         asks.recv().expect("it looks whether the picture is due");
         // While somebody holds the world two seconds pass, and what was on its way lands.
-        let mut held = held;
         time.store(2_000_000, Ordering::SeqCst);
         held.advance(Stamp(2_000_000));
         drop(held);

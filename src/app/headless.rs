@@ -129,7 +129,7 @@ enum InHand {
 }
 
 /// Something that went in, or out with a negative change of the load.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Moved {
     number: u32,
     what: InHand,
@@ -319,10 +319,7 @@ impl Player {
     /// The product of which about `change` more lies in the cart than stands on the screen, or less where it is negative: what
     /// a shopper finds on looking who is asked about nothing that was just moved.
     fn amiss(&self, change: Grams) -> Option<InHand> {
-        let mut more: BTreeMap<Sku, f64> = BTreeMap::new();
-        for (sku, mass) in self.stage.goods_inside() {
-            *more.entry(sku).or_default() += mass.0;
-        }
+        let mut more: BTreeMap<Sku, f64> = self.held().into_iter().map(|(sku, (_, grams))| (sku, grams)).collect();
         for line in self.view.iter().flat_map(|view| &view.lines) {
             let product = self.stage.catalog.product(&line.sku)?;
             *more.entry(line.sku.clone()).or_default() -= match line.quantity {
@@ -333,6 +330,17 @@ impl Player {
         let off = |grams: f64| (grams - change.0).abs();
         let (sku, grams) = more.into_iter().min_by(|(_, one), (_, other)| off(*one).total_cmp(&off(*other)))?;
         (off(grams) <= 20.0 + 0.2 * change.0.abs()).then_some(InHand::Goods { sku })
+    }
+
+    /// Pieces and grams of each product in the emulated basket, as it truly is.
+    fn held(&self) -> BTreeMap<Sku, (u32, f64)> {
+        let mut held: BTreeMap<Sku, (u32, f64)> = BTreeMap::new();
+        for (sku, mass) in self.stage.goods_inside() {
+            let entry = held.entry(sku).or_default();
+            entry.0 += 1;
+            entry.1 += mass.0;
+        }
+        held
     }
 
     fn question(&self) -> Option<&Question> {
@@ -478,12 +486,7 @@ impl Player {
                 Quantity::Weighed(grams) => entry.1 += f64::from(grams.0),
             }
         }
-        let mut held: BTreeMap<Sku, (u32, f64)> = BTreeMap::new();
-        for (sku, mass) in self.stage.goods_inside() {
-            let entry = held.entry(sku).or_default();
-            entry.0 += 1;
-            entry.1 += mass.0;
-        }
+        let held = self.held();
         let mut differences = Vec::new();
         for sku in sold.keys().chain(held.keys()).collect::<std::collections::BTreeSet<_>>() {
             let (sold, held) = (sold.get(sku).copied().unwrap_or_default(), held.get(sku).copied().unwrap_or_default());

@@ -8,6 +8,9 @@ use serde::Deserialize;
 pub struct StaffCode(String);
 
 impl StaffCode {
+    /// Longer codes there are none.
+    pub const MOST_DIGITS: usize = 12;
+
     /// Whether this is the code.
     pub fn is(&self, digits: &str) -> bool {
         self.0 == digits
@@ -18,7 +21,8 @@ impl TryFrom<String> for StaffCode {
     type Error = &'static str;
 
     fn try_from(digits: String) -> Result<StaffCode, &'static str> {
-        if !(4..=12).contains(&digits.len()) || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        if !(4..=StaffCode::MOST_DIGITS).contains(&digits.len()) || !digits.bytes().all(|digit| digit.is_ascii_digit())
+        {
             return Err("the code of the staff is 4 to 12 digits, in quotation marks: \"...\"");
         }
         Ok(StaffCode(digits))

@@ -77,9 +77,7 @@ impl Sheet {
         let part = |i: usize, of: [u8; 4]| f32::from(of[i]);
         std::array::from_fn(|i| part(i, a) * wa + part(i, b) * wb + part(i, c) * wc + part(i, d) * wd)
     }
-}
 
-impl Sheet {
     /// The point that (`u`, `v`) lies in, 0 to 1, of the copy `level`.
     #[inline]
     pub fn nearest(&self, u: f32, v: f32, level: usize) -> [f32; 4] {

@@ -6,8 +6,6 @@ use crate::domain::staff::StaffCode;
 
 /// After so many wrong codes the keypad waits.
 const TRIES: u32 = 3;
-/// Longer codes there are none.
-const MOST_DIGITS: usize = 12;
 
 /// A key of the keypad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +72,7 @@ impl Keypad {
         match key {
             Key::Close => self.close(),
             _ if !self.open || self.note == KeypadNote::Waits => {}
-            Key::Digit(digit) if self.typed.len() < MOST_DIGITS && digit <= 9 => {
+            Key::Digit(digit) if self.typed.len() < StaffCode::MOST_DIGITS && digit <= 9 => {
                 self.note = KeypadNote::None;
                 self.typed.push(char::from(b'0' + digit));
             }

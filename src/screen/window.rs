@@ -82,6 +82,7 @@ struct State {
     lines_edition: i32,
     shelf_edition: i32,
     keypad: Option<Keypad>,
+    keypad_timer: Timer,
 }
 
 /// The keypad goes out of view when nobody has typed for so long, and waits so long after too many wrong codes.
@@ -115,6 +116,7 @@ impl Screen {
             lines_edition: 0,
             shelf_edition: 0,
             keypad: staff_code.map(Keypad::new),
+            keypad_timer: Timer::default(),
         }));
         let mailbox = Arc::new(Mailbox::default());
         window.global::<ui::View>().set_words(Words::in_language(language).into());
@@ -139,19 +141,10 @@ impl Screen {
             }
         });
         touch.on_acted({
-            let (window, press_heard, keypad_timer) = (window.as_weak(), press_heard.clone(), Timer::default());
+            let (window, press_heard) = (window.as_weak(), press_heard.clone());
             move |act, which| {
                 let Some(window) = window.upgrade() else { return };
-                let waited = state.borrow().keypad_waits();
                 let press = state.borrow_mut().acted(&window, act, which);
-                if !waited {
-                    let (window, state) = (window.as_weak(), state.clone());
-                    keypad_timer.start(TimerMode::SingleShot, KEYPAD_TIME, move || {
-                        if let Some(window) = window.upgrade() {
-                            state.borrow_mut().put_keypad_away(&window);
-                        }
-                    });
-                }
                 if let Some(press) = press {
                     (press_heard.borrow())(press);
                 }
@@ -241,19 +234,9 @@ impl State {
             | ui::Act::KeypadDigit
             | ui::Act::KeypadErase
             | ui::Act::KeypadEnter
-            | ui::Act::KeypadClose => self.staff_acted(window, act, which),
+            | ui::Act::KeypadClose
+            | ui::Act::KeypadTimeIsUp => self.staff_acted(window, act, which),
             _ => self.press(act, which),
-        }
-    }
-
-    fn keypad_waits(&self) -> bool {
-        self.keypad.as_ref().is_some_and(|keypad| keypad.note() == KeypadNote::Waits)
-    }
-
-    fn put_keypad_away(&mut self, window: &ui::CartWindow) {
-        if let Some(keypad) = &mut self.keypad {
-            keypad.time_is_up();
-            draw_keypad(window, keypad);
         }
     }
 
@@ -262,17 +245,31 @@ impl State {
         let Some(keypad) = &mut self.keypad else {
             return (act == ui::Act::StaffDone).then_some(Press::StaffDone);
         };
+        let waited = keypad.note() == KeypadNote::Waits;
         let right = match act {
             ui::Act::KeypadDigit => keypad.press(Key::Digit(u8::try_from(which).ok()?)),
             ui::Act::KeypadErase => keypad.press(Key::Erase),
             ui::Act::KeypadEnter => keypad.press(Key::Enter),
             ui::Act::KeypadClose => keypad.press(Key::Close),
+            ui::Act::KeypadTimeIsUp => {
+                keypad.time_is_up();
+                false
+            }
             _ => {
                 keypad.open();
                 false
             }
         };
         draw_keypad(window, keypad);
+        // A wait that has begun is not made longer.
+        if keypad.is_open() && !waited {
+            let window = window.as_weak();
+            self.keypad_timer.start(TimerMode::SingleShot, KEYPAD_TIME, move || {
+                if let Some(window) = window.upgrade() {
+                    window.global::<ui::Touch>().invoke_acted(ui::Act::KeypadTimeIsUp, 0);
+                }
+            });
+        }
         right.then_some(Press::StaffDone)
     }
 
@@ -304,8 +301,15 @@ impl State {
             ui::Act::Pay => Press::Pay,
             ui::Act::Finish => Press::Finish,
             ui::Act::CallStaff => Press::CallStaff,
-            // These are told before.
-            _ => return None,
+            ui::Act::German
+            | ui::Act::English
+            | ui::Act::Group
+            | ui::Act::StaffDone
+            | ui::Act::KeypadDigit
+            | ui::Act::KeypadErase
+            | ui::Act::KeypadEnter
+            | ui::Act::KeypadClose
+            | ui::Act::KeypadTimeIsUp => return None,
         })
     }
 

@@ -325,10 +325,13 @@ impl Trip<'_> {
             true => Quantity::Weighed(WeighedGrams(deed.grams.abs().round() as u32)),
             false => Quantity::Pieces(deed.pieces),
         };
-        let product = self.cart.catalog().product(&deed.sku);
-        let value =
-            product.and_then(|product| price_line(product, quantity).ok()).map_or(0, |priced| priced.price.minor);
+        let value = self.price(&deed.sku, quantity).unwrap_or(0);
         if deed.is_out() { -value } else { value }
+    }
+
+    fn price(&self, sku: &Sku, quantity: Quantity) -> Option<i64> {
+        let product = self.cart.catalog().product(sku)?;
+        Some(price_line(product, quantity).ok()?.price.minor)
     }
 
     /// The value of what lies in the cart less that of its lines.
@@ -500,12 +503,8 @@ impl Trip<'_> {
     /// The cheapest of what a question about something put in offers, where that is cheaper than what was done.
     fn cheapest(&self, options: &[QuestionOption]) -> Option<usize> {
         let done: i64 = self.open.iter().map(|deed| self.value(deed)).sum();
-        let price = |option: &QuestionOption| {
-            let product = self.cart.catalog().product(&option.sku)?;
-            Some(price_line(product, option.quantity).ok()?.price.minor)
-        };
         let offered = options.iter().enumerate().filter(|(_, option)| option.line.is_none());
-        let priced = offered.filter_map(|(place, option)| Some((price(option)?, place)));
+        let priced = offered.filter_map(|(place, option)| Some((self.price(&option.sku, option.quantity)?, place)));
         priced.min().filter(|(price, _)| *price < done).map(|(_, place)| place)
     }
 

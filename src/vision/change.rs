@@ -184,7 +184,6 @@ impl ChangeFinder {
         if self.unseen_since.is_some() {
             // A picture in which nothing can be seen is not still, even where it is like the one before.
             self.begin(frame.at);
-            self.moves = true;
             self.anchor = Grid::default();
             return None;
         }
@@ -197,6 +196,7 @@ impl ChangeFinder {
     /// Something moves in the picture of `now`. It began between the one before and that, where the camera is slow perhaps long
     /// before: at the earliest when it was last seen still.
     fn begin(&mut self, now: Stamp) {
+        self.moves = true;
         self.began.get_or_insert(self.seen_at.unwrap_or(now));
     }
 
@@ -237,7 +237,6 @@ impl ChangeFinder {
         if moved {
             self.anchor.copy_from(&self.now);
             self.anchor_at = frame.at;
-            self.moves = true;
             self.begin(frame.at);
             return None;
         }

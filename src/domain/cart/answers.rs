@@ -16,7 +16,7 @@ use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
 /// estimate). Wider, and a carton would hide behind a pineapple.
 const OTHERWISE_LIKELY: f64 = 3.5;
 /// What goes out weighs what it weighed going in, give or take so many grams.
-const ALIKE: f64 = 4.0;
+pub(super) const ALIKE: f64 = 4.0;
 
 impl Cart {
     pub(super) fn pressed(&mut self, press: Press, now: Stamp, outputs: &mut Vec<CartOutput>) {

@@ -1,10 +1,11 @@
 //! The cart's checkout: one key from before the first post until the store's answer is known.
 
+use super::answers::ALIKE;
 use super::machine::{Cart, Phase};
 use super::{CartOutput, JournalEntry, Sound};
-use crate::domain::basket::{LedgerEntry, Line, Movement, SettledBy};
+use crate::domain::basket::{Evidence, LedgerEntry, Line, Movement, SettledBy};
 use crate::domain::checkout::{Checkout, OrderLine, StoreAnswer, TripOrder};
-use crate::domain::units::{Grams, Stamp};
+use crate::domain::units::Stamp;
 
 /// Waiting time before the store is asked again, by the number of attempts; the last one repeats.
 const ASK_AGAIN_MS: [u64; 5] = [500, 1000, 2000, 4000, 8000];
@@ -121,22 +122,60 @@ const MOST_DOUBT: f64 = 3.9;
 /// How much speaks for goods where the shopper says that it is their own, as the sum of the log-odds of what is still in: one
 /// such thing now and then is nothing, several of them are.
 fn doubt(entries: &[LedgerEntry]) -> f64 {
-    let mut own: Vec<(Grams, f64)> = Vec::new();
-    for entry in entries {
-        let Movement::OwnThing { mass } = entry.movement else { continue };
-        if mass.0 > 0.0 {
-            let goods: f64 = entry.evidence.candidates.iter().map(|(_, probability)| probability).sum();
-            let odds = goods / (1.0 - goods).max(1e-3);
-            own.push((mass, odds.ln().max(0.0)));
-            continue;
+    let mut own: Vec<&Evidence> = Vec::new();
+    for LedgerEntry { movement, evidence, .. } in entries {
+        match movement {
+            Movement::OwnThing { mass } if mass.0 > 0.0 => own.push(evidence),
+            Movement::OwnThing { .. } => {
+                // Only what weighs as much has gone: another thing's going out is no word for this one.
+                let off = |of: &Evidence| (of.change + evidence.change).abs() - (of.margin + evidence.margin);
+                if let Some(place) = own.iter().position(|of| off(of).0 <= ALIKE) {
+                    own.remove(place);
+                }
+            }
+            _ => {}
         }
-        let off = |(_, (own, _)): &(usize, &(Grams, f64))| (*own + mass).abs().0;
-        let gone = own.iter().enumerate().min_by(|a, b| off(a).total_cmp(&off(b))).map(|(place, _)| place);
-        gone.map(|place| own.remove(place));
     }
-    own.iter().map(|(_, doubt)| doubt).sum()
+    let log_odds = |evidence: &&Evidence| {
+        let goods: f64 = evidence.candidates.iter().map(|(_, probability)| probability).sum();
+        (goods / (1.0 - goods).max(1e-3)).ln().max(0.0)
+    };
+    own.iter().map(log_odds).sum()
 }
 
 fn order_line(line: Line) -> OrderLine {
     OrderLine { sku: line.sku, quantity: line.quantity, weighed_by: line.weighed.map(|weighed| weighed.by) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::units::{Grams, Sku};
+
+    fn own(grams: f64, goods: f64) -> LedgerEntry {
+        let (change, margin) = (Grams(grams), Grams(5.0));
+        let evidence = Evidence {
+            settled_by: SettledBy::Shopper,
+            change,
+            margin,
+            candidates: vec![(Sku::new("milk"), goods)],
+            began: Stamp(0),
+        };
+        LedgerEntry { at: Stamp(0), movement: Movement::OwnThing { mass: change }, evidence }
+    }
+
+    #[test]
+    fn doubt_adds_up_over_what_is_still_in() {
+        let table: [(&[LedgerEntry], bool); 6] = [
+            (&[own(640.0, 0.5)], false),
+            (&[own(640.0, 0.99)], true),
+            (&[own(640.0, 0.89), own(1_030.0, 0.89)], true),
+            (&[own(640.0, 0.89), own(1_030.0, 0.2)], false),
+            (&[own(640.0, 0.99), own(-644.0, 0.0)], false),
+            (&[own(640.0, 0.99), own(-300.0, 0.0)], true),
+        ];
+        for (entries, looked_at) in table {
+            assert_eq!(doubt(entries) >= MOST_DOUBT, looked_at, "{entries:?}");
+        }
+    }
 }
