@@ -45,6 +45,7 @@ fn best(candidates: &[Candidate]) -> String {
 fn booked(entry: &LedgerEntry) -> String {
     let what = match &entry.movement {
         Movement::Added { line, sku, quantity, .. } => format!("line {}: + {quantity} {sku}", line.0),
+        Movement::Corrected { line, quantity } => format!("line {}: {quantity} after all", line.0),
         Movement::Removed { line, quantity } => format!("line {}: - {quantity}", line.0),
         Movement::Tared { line, tare, .. } => format!("line {}: a container of {} g is taken off", line.0, tare.0),
         Movement::OwnThing { mass } => format!("the shopper's own thing, {mass}"),

@@ -560,12 +560,16 @@ impl Player {
 
     /// Prints a booked entry with its evidence.
     fn note(&mut self, entry: &LedgerEntry) {
-        self.booked += 1;
-        if let Some(place) = nearest(&self.open, entry.evidence.change) {
-            self.open.remove(place);
+        // What only puts a line right is nothing that the shopper did.
+        if !matches!(entry.movement, Movement::Corrected { .. }) {
+            self.booked += 1;
+            if let Some(place) = nearest(&self.open, entry.evidence.change) {
+                self.open.remove(place);
+            }
         }
         let what = match &entry.movement {
             Movement::Added { sku, quantity, .. } => format!("+ {quantity} {}", self.name(sku)),
+            Movement::Corrected { line, quantity } => format!("line {} holds {quantity} after all", line.0),
             Movement::Removed { line, quantity } => format!("- {quantity} of line {}", line.0),
             Movement::Tared { line, tare, .. } => format!("container of {} g off line {}", tare.0, line.0),
             Movement::OwnThing { mass } => format!("own thing of {mass}, not sold"),

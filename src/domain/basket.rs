@@ -21,7 +21,7 @@ pub enum SettledBy {
     CodeAndWeight,
     /// The shopper answered a question.
     Shopper,
-    /// The shopper's word for what went out, and neither scale nor camera bears it out: staff look into the basket.
+    /// The shopper's word for two things at once, and neither scale nor camera bears it out: staff look into the basket.
     WordAlone,
 }
 
@@ -70,6 +70,13 @@ pub enum Movement {
         tare: WeighedGrams,
         /// How much less the line holds for it.
         less: WeighedGrams,
+    },
+    /// The line that was booked last holds so much: the load settled in parts, or a hand had lain on the goods.
+    Corrected {
+        /// The line.
+        line: LineId,
+        /// How much it holds in all.
+        quantity: Quantity,
     },
     /// Goods of a line went out.
     Removed {
@@ -158,6 +165,15 @@ impl Basket {
                 let enough = matches!(held, Some(Quantity::Weighed(held)) if held > *less);
                 assert!(enough, "a container of {less:?} is taken off line {line:?}, which holds {held:?}");
             }
+            Movement::Corrected { line, quantity } => {
+                let held = self.line(*line).map(|held| held.quantity);
+                let alike = match (held, quantity) {
+                    (Some(Quantity::Pieces(held)), Quantity::Pieces(holds)) => held == *holds,
+                    (Some(Quantity::Weighed(_)), Quantity::Weighed(_)) => !quantity.is_zero(),
+                    _ => false,
+                };
+                assert!(alike, "line {line:?}, which holds {held:?}, is put right to {quantity}");
+            }
             Movement::Removed { line, quantity } => {
                 let held = self.line(*line).map(|held| held.quantity);
                 let enough = match (held, quantity) {
@@ -202,6 +218,12 @@ impl Basket {
                     {
                         grams.0 -= less.0;
                         weighed.tare.0 += tare.0;
+                    }
+                }
+                Movement::Corrected { line, quantity } => {
+                    if let Some(held) = lines.iter_mut().find(|held| held.id == *line) {
+                        held.quantity = *quantity;
+                        held.mass = held.mass + entry.evidence.change;
                     }
                 }
                 Movement::Removed { line, quantity } => {
@@ -253,7 +275,10 @@ impl Basket {
         by_shopper
             .filter_map(|entry| match &entry.movement {
                 Movement::Added { sku, .. } => Some(sku),
-                Movement::Tared { .. } | Movement::Removed { .. } | Movement::OwnThing { .. } => None,
+                Movement::Tared { .. }
+                | Movement::Corrected { .. }
+                | Movement::Removed { .. }
+                | Movement::OwnThing { .. } => None,
             })
             .collect()
     }

@@ -1,11 +1,13 @@
 //! The cart: one state machine, one owner of the state. Inputs are past events, outputs are orders.
 //!
 //! This file holds its vocabulary; `cart/machine.rs` its state, `cart/changes.rs` what becomes of changes of the load,
+//! `cart/late.rs` what of a line's weight comes when it is booked already,
 //! `cart/answers.rs` what the shopper presses and the ledger, `cart/weighing.rs` what is sold by weight,
 //! `cart/paying.rs` its checkout, `cart/view.rs` what it shows.
 
 mod answers;
 mod changes;
+mod late;
 mod machine;
 mod paying;
 mod view;

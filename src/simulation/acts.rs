@@ -356,11 +356,15 @@ impl Trip<'_> {
         if self.disturbing {
             tally.disturbance_changes += u32::from(!by_shopper);
         }
+        // It is counted as it was first booked; what it was put right to is in the receipt.
+        if matches!(entry.movement, Movement::Corrected { .. }) {
+            return;
+        }
         let out = matches!(entry.movement, Movement::Removed { .. });
         let sku = match &entry.movement {
             Movement::Added { sku, .. } => Some(sku.clone()),
             // What the line was opened for, whatever it is called there.
-            Movement::Removed { line, .. } | Movement::Tared { line, .. } => {
+            Movement::Removed { line, .. } | Movement::Tared { line, .. } | Movement::Corrected { line, .. } => {
                 let called = || {
                     self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
                         Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
@@ -405,7 +409,7 @@ impl Trip<'_> {
             Movement::Added { quantity: Quantity::Weighed(grams), .. } => {
                 (f64::from(grams.0) - deed.grams).abs() <= 6.0 + 0.01 * deed.grams
             }
-            Movement::Tared { .. } | Movement::OwnThing { .. } => false,
+            Movement::Tared { .. } | Movement::Corrected { .. } | Movement::OwnThing { .. } => false,
         };
         if out {
             tally.removals_right += u32::from(right);

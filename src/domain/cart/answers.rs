@@ -1,20 +1,22 @@
 //! The cart's answers: what the shopper presses, and how what is decided becomes an entry of the ledger.
 
-use super::machine::{Cart, OpenQuestion, Pending, Phase};
+use super::machine::{Cart, Named, OpenQuestion, Pending, Phase};
 use super::paying::Staff;
 use super::weighing::Decided;
 use super::{CartOutput, JournalEntry, LastChange, Press, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::checkout::Checkout;
-use crate::domain::fusion::{Candidate, ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Sighting};
+use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Sighting};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
 use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
 
 /// What is named weighs at most so many deviations more or less than it should; beyond that something else moved with it (an
 /// estimate). Wider, and a carton would hide behind a pineapple.
-const OTHERWISE_LIKELY: f64 = 3.5;
+pub(super) const OTHERWISE_LIKELY: f64 = 3.5;
+/// What came in was seen to be what it is called where nothing looked more like it than by this (cosine, an estimate).
+pub(super) const LOOKS_ALIKE: f32 = 0.1;
 /// What goes out weighs what it weighed going in, give or take so many grams.
 pub(super) const ALIKE: f64 = 4.0;
 
@@ -45,8 +47,8 @@ impl Cart {
             Press::NotMine { question } => {
                 if let Some(open) = self.question.take_if(|open| open.question.id == question) {
                     let decided = Decided { hypothesis: Hypothesis::OwnThing, weighed: None };
-                    let evidence = &open.pending.evidence;
-                    self.book_as(evidence, &open.judgement, &decided, SettledBy::Shopper, now, outputs);
+                    let settled_by = self.word_for(&Hypothesis::OwnThing, &open.pending);
+                    self.book_as(&open.pending.evidence, &open.judgement, &decided, settled_by, now, outputs);
                 }
             }
             Press::Container { question, container } => {
@@ -171,25 +173,44 @@ impl Cart {
             }
         };
         if let Some(OpenQuestion { mut pending, judgement, .. }) = self.question.take() {
-            let rest = self.rest_beside(hypothesis, &mut pending.evidence);
-            let felt = rest.is_none() && !pending.claimed;
-            let settled_by = match hypothesis {
-                Hypothesis::Removed { line, .. } if !felt && !self.was_seen_to_go(&line.sku, &pending.evidence) => {
-                    self.staff.called = true;
-                    SettledBy::WordAlone
-                }
-                _ => SettledBy::Shopper,
+            let settled_by = self.word_for(hypothesis, &pending);
+            let beside = match hypothesis {
+                Hypothesis::Removed { .. } if self.was_seen(hypothesis, &pending.evidence) => Named::SeenToGo,
+                Hypothesis::Removed { .. } => Named::WentOut,
+                _ => Named::CameIn,
             };
+            let rest = self.rest_beside(hypothesis, &mut pending.evidence);
             self.book_as(&pending.evidence, &judgement, &decided, settled_by, now, outputs);
-            self.pending.extend(rest);
+            self.pending.extend(rest.map(|rest| Pending { beside: Some(beside), ..Pending::of(rest) }));
         }
+    }
+
+    /// On whose word an answer stands: where something shall have gone out that the scale did not feel by itself, either that or
+    /// what came in beside it has to have been seen, or staff look into the basket.
+    fn word_for(&mut self, hypothesis: &Hypothesis, pending: &Pending) -> SettledBy {
+        let is_removal = matches!(hypothesis, Hypothesis::Removed { .. });
+        let needs_sight = match pending.beside {
+            Some(Named::WentOut) => true,
+            Some(Named::CameIn) => is_removal,
+            Some(Named::SeenToGo) | None => false,
+        };
+        if needs_sight && !self.was_seen(hypothesis, &pending.evidence) {
+            self.staff.called = true;
+            return SettledBy::WordAlone;
+        }
+        SettledBy::Shopper
     }
 
     /// What the answer does not explain: the load of something else that came in, or of a line that went out, at the same
     /// time, to be asked about next.
-    fn rest_beside(&self, hypothesis: &Hypothesis, evidence: &mut ChangeEvidence) -> Option<Pending> {
+    fn rest_beside(&self, hypothesis: &Hypothesis, evidence: &mut ChangeEvidence) -> Option<ChangeEvidence> {
         let (sku, own, deviation) = match hypothesis {
             Hypothesis::Added { sku, quantity: Quantity::Pieces(pieces) } => {
+                let felt = evidence.change.change;
+                let is_rest = |pending: &Pending| self.is_their_rest(sku, *pieces, felt, &pending.evidence.change);
+                if self.pending.iter().any(is_rest) {
+                    return None;
+                }
                 let (product, n) = (self.catalog.product(sku)?, f64::from(*pieces));
                 let own = n * product.weight.mean.0 + product.tare.0;
                 (sku, own, product.weight.variance_of(n).sqrt())
@@ -219,15 +240,21 @@ impl Cart {
         });
         let gtin = self.catalog.product(sku).and_then(|product| product.gtin);
         let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != gtin).collect();
-        let evidence = ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) };
-        Some(Pending { claimed: true, ..Pending::of(evidence) })
+        Some(ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) })
     }
 
-    /// Whether the place that changed looked like this product before.
-    fn was_seen_to_go(&self, sku: &Sku, evidence: &ChangeEvidence) -> bool {
-        let least = self.settings.fusion.unknown_similarity;
-        let is_it = |seen: &Candidate| seen.sku == *sku && f64::from(seen.similarity) >= least;
-        evidence.sighting.as_ref().is_some_and(|sighting| sighting.vanished.iter().any(is_it))
+    /// Whether the place that changed looked like this before, where it went out, or about as much like it as like anything
+    /// now, where it came in.
+    fn was_seen(&self, hypothesis: &Hypothesis, evidence: &ChangeEvidence) -> bool {
+        let Some(sighting) = &evidence.sighting else { return false };
+        let (sku, seen, below_best) = match hypothesis {
+            Hypothesis::Added { sku, .. } => (sku, &sighting.appeared, LOOKS_ALIKE),
+            Hypothesis::Removed { line, .. } => (&line.sku, &sighting.vanished, f32::INFINITY),
+            Hypothesis::OwnThing | Hypothesis::Unknown => return false,
+        };
+        let best = seen.first().map_or(0.0, |candidate| candidate.similarity);
+        let least = (self.settings.fusion.unknown_similarity as f32).max(best - below_best);
+        seen.iter().any(|candidate| candidate.sku == *sku && candidate.similarity >= least)
     }
 
     /// Whether a line, or a piece of one, weighs so much.

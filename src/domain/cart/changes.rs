@@ -28,7 +28,7 @@ const PRESSED_SPREAD_MS: f64 = 150.0;
 /// What was seen of several things at once says less of each (an estimate).
 const SHOWS_SEVERAL: f64 = 0.5;
 /// What is seen less like a product than this (cosine) shows no product clearly (an estimate).
-const CLEAR: f32 = 0.3;
+pub(super) const CLEAR: f32 = 0.3;
 /// So many products head the list of all.
 const LISTED: usize = 12;
 /// The parts of one thing may lie anywhere in so many grams.
@@ -351,6 +351,11 @@ impl Cart {
                 continue;
             }
             let judgement = self.judge(&self.pending[index].evidence);
+            if let Some(line) = self.put_right(&self.pending[index], &judgement) {
+                let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
+                self.book_rest(&line, &evidence, now, outputs);
+                continue;
+            }
             if self.are_several(&self.pending[index], &judgement) {
                 let Some(Pending { evidence, parts, .. }) = self.pending.remove(index) else { break };
                 for part in parts.into_iter().rev() {

@@ -78,6 +78,17 @@ pub enum RestoreError {
     NoStart,
 }
 
+/// What the shopper named that leaves a load over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Something that came in.
+    CameIn,
+    /// Something that went out, which nobody saw.
+    WentOut,
+    /// Something that was seen to go out.
+    SeenToGo,
+}
+
 /// Changes of the load that are not yet booked, with what was seen meanwhile: one happening, until it proves to be more.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pending {
@@ -87,14 +98,14 @@ pub(super) struct Pending {
     pub(super) parts: Vec<SettledChange>,
     /// Whether it is what was left when one of several things was taken out again.
     pub(super) left_over: bool,
-    /// Whether the scale did not feel it: it is what an answer about something else leaves over.
-    pub(super) claimed: bool,
+    /// Beside what it shall have happened, where the scale did not feel it by itself: it is what that answer leaves over.
+    pub(super) beside: Option<Named>,
 }
 
 impl Pending {
     /// One change by itself.
     pub(super) fn of(evidence: ChangeEvidence) -> Pending {
-        Pending { evidence, parts: Vec::new(), left_over: false, claimed: false }
+        Pending { evidence, parts: Vec::new(), left_over: false, beside: None }
     }
 }
 
