@@ -5,7 +5,7 @@
 
 use dashcart::domain::basket::LineId;
 use dashcart::domain::cart::{
-    CameraFault, Cart, CartInput, CartOutput, CartSettings, JournalEntry, Notice, Page, Press, QuestionKind,
+    CameraFault, Cart, CartInput, CartOutput, CartSettings, JournalEntry, LookAt, Notice, Page, Press, QuestionKind,
     QuestionOption,
 };
 use dashcart::domain::catalog::{Catalog, Container, Names, Price, Product, UnitWeight};
@@ -298,6 +298,17 @@ impl Script {
                 .join(", "),
             "staff" => if view.notices.contains(&Notice::StaffCalled) { "called" } else { "no" }.into(),
             "told-to-wait" => if view.notices.first() == Some(&Notice::StaffFirst) { "yes" } else { "no" }.into(),
+            "look" => {
+                let look = view.look.iter().map(|at| match at {
+                    LookAt::CameIn { sku, quantity } => format!("in {quantity} {sku}"),
+                    LookAt::WentOut { sku, quantity } => format!("out {quantity} {sku}"),
+                    LookAt::OwnThing { mass, like: Some(like) } => format!("own {:.0} like {like}", mass.0),
+                    LookAt::OwnThing { mass, like: None } => format!("own {:.0}", mass.0),
+                    LookAt::Unexplained(rest) => format!("unexplained {:+.0}", rest.0),
+                    LookAt::Restricted { sku, restriction } => format!("{restriction:?} {sku}"),
+                });
+                look.collect::<Vec<_>>().join(", ")
+            }
             "posted" => self.posted.join(" "),
             "asked" => self.asked.join(" "),
             other => panic!("unknown check {other:?}"),

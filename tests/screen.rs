@@ -6,9 +6,9 @@
 
 use dashcart::domain::basket::LineId;
 use dashcart::domain::cart::{
-    CameraFault, CartView, LastChange, LineView, Notice, Page, Press, Question, QuestionKind, QuestionOption,
+    CameraFault, CartView, LastChange, LineView, LookAt, Notice, Page, Press, Question, QuestionKind, QuestionOption,
 };
-use dashcart::domain::catalog::{Catalog, Language};
+use dashcart::domain::catalog::{Catalog, Language, Restriction};
 use dashcart::domain::checkout::{Receipt, TripKey};
 use dashcart::domain::pricing::{Quantity, price_basket, price_line};
 use dashcart::domain::settle::ScaleFault;
@@ -130,7 +130,7 @@ fn lines() -> Vec<LineView> {
 fn view(page: Page) -> CartView {
     let lines = lines();
     let total = lines.iter().fold(Money::eur_cents(0), |sum, line| sum + line.price);
-    CartView { page, lines, total, last_change: None, notices: vec![], load: None, at: Stamp(0) }
+    CartView { page, lines, total, last_change: None, notices: vec![], look: vec![], load: None, at: Stamp(0) }
 }
 
 fn option(sku: &str, quantity: Quantity) -> QuestionOption {
@@ -472,6 +472,60 @@ fn with_a_code_only_who_types_it_can_say_that_it_is_dealt_with() {
             enter("583012");
             assert_eq!(*presses.borrow(), [Press::StaffDone], "{size:?}");
             assert!(screen.snapshot() == before);
+        }
+    });
+}
+
+#[test]
+fn staff_are_shown_what_to_look_at_before_they_say_that_it_is_in_order() {
+    on_the_window_thread(|| {
+        for (size, language) in [(SIZES[0], Language::De), (SIZES[1], Language::En), (SIZES[1], Language::De)] {
+            let code = StaffCode::try_from("4711".to_owned()).expect("a code");
+            let screen = HeadlessScreen::with_staff_code(size.0, size.1, language, Some(code), picture)
+                .expect("a window in memory");
+            let presses = Rc::new(RefCell::new(Vec::new()));
+            let heard = presses.clone();
+            screen.screen().on_press(move |press| heard.borrow_mut().push(press));
+            let look = vec![
+                LookAt::WentOut { sku: Sku::new("beans-can"), quantity: Quantity::Pieces(1) },
+                LookAt::OwnThing { mass: Grams(1031.0), like: Some(Sku::new("milk-whole")) },
+                LookAt::OwnThing { mass: Grams(214.0), like: None },
+                LookAt::Unexplained(Grams(461.0)),
+                LookAt::Restricted { sku: Sku::new("beer-can"), restriction: Restriction::MinimumAge(16) },
+            ];
+            let called =
+                CartView { notices: vec![Notice::StaffFirst, Notice::StaffCalled], look, ..view(Page::Checkout) };
+            screen.screen().handle().show(called.clone(), catalog());
+            let before = screen.snapshot();
+            let enter = || {
+                assert!(screen.tap_target("staff-done"));
+                for key in ["digit-4", "digit-7", "digit-1", "digit-1", "staff-enter"] {
+                    assert!(screen.tap_target(key), "{key} at {size:?}");
+                }
+            };
+            enter();
+            let covered = screen.targets().into_iter().find(|target| target.name == "staff-done");
+            let (x, y) = covered.expect("it is there").middle();
+            let sheet = screen.snapshot();
+            screen.tap(x, y);
+            assert!(screen.snapshot() == sheet, "what lies under it is not touched through it");
+            let tongue = if language == Language::De { "de" } else { "en" };
+            let name = format!("staff-look-{}x{}-{tongue}.png", size.0, size.1);
+            screen.snapshot().save(&pictures_folder().join(name)).expect("the picture is written");
+            assert_eq!(*presses.borrow(), [], "{size:?}: the code alone says nothing of the basket");
+            screen.tap_target("look-back");
+            assert!(screen.snapshot() == before, "put away");
+            assert!(!screen.tap_target("look-done"));
+            enter();
+            screen.advance(31_000);
+            assert!(screen.snapshot() == before, "nobody has touched it for half a minute");
+            enter();
+            assert!(screen.tap_target("look-done"));
+            assert_eq!(*presses.borrow(), [Press::StaffDone], "{size:?}");
+            // Where there is nothing to look at, nothing is shown.
+            screen.screen().handle().show(CartView { look: vec![], ..called }, catalog());
+            enter();
+            assert_eq!(*presses.borrow(), [Press::StaffDone, Press::StaffDone], "{size:?}");
         }
     });
 }

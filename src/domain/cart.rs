@@ -16,6 +16,7 @@ mod weighing;
 pub use machine::{Cart, CartSettings, RestoreError};
 
 use super::basket::{LedgerEntry, LineId};
+use super::catalog::Restriction;
 use super::checkout::{Receipt, StoreAnswer, TripKey, TripOrder};
 use super::fusion::{CodeSighting, Sighting};
 use super::pricing::Quantity;
@@ -298,6 +299,41 @@ pub enum Notice {
     LabelsOnly,
 }
 
+/// What staff have to look at before the trip is paid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LookAt {
+    /// The shopper says that this is in, and that something else went out for it.
+    CameIn {
+        /// The product.
+        sku: Sku,
+        /// How much of it.
+        quantity: Quantity,
+    },
+    /// The shopper says that this went out.
+    WentOut {
+        /// The product.
+        sku: Sku,
+        /// How much of it.
+        quantity: Quantity,
+    },
+    /// The shopper says that this is their own.
+    OwnThing {
+        /// Its mass.
+        mass: Grams,
+        /// The product that it looks and weighs like most.
+        like: Option<Sku>,
+    },
+    /// So much more (positive) or less lies in the basket than its lines explain.
+    Unexplained(Grams),
+    /// The product is not sold to everybody, or not as it is.
+    Restricted {
+        /// The product.
+        sku: Sku,
+        /// What has to be done.
+        restriction: Restriction,
+    },
+}
+
 /// The page on the screen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Page {
@@ -332,6 +368,8 @@ pub struct CartView {
     pub last_change: Option<LastChange>,
     /// Standing messages, the gravest first.
     pub notices: Vec<Notice>,
+    /// What staff have to look at, for their eyes alone.
+    pub look: Vec<LookAt>,
     /// The load on the scale, where it is known and quiet.
     pub load: Option<Grams>,
     /// The moment the view was true.

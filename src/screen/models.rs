@@ -2,7 +2,7 @@
 
 use super::pictures::{PictureShelf, Place};
 use super::ui;
-use super::view::{Banner, ChangeCard, ChangeKind, LineRow, OptionCard, Tile, initial};
+use super::view::{Banner, ChangeCard, ChangeKind, LineRow, LookRow, OptionCard, Tile, initial};
 use crate::domain::units::Sku;
 use slint::{ModelRc, SharedString, VecModel};
 
@@ -39,6 +39,15 @@ pub(super) fn change(card: Option<&ChangeCard>, shelf: &mut PictureShelf) -> ui:
         unit_price: card.unit_price.as_str().into(),
         price: card.price.as_str().into(),
         containers: texts(&card.containers),
+    }
+}
+
+pub(super) fn look(row: &LookRow, shelf: &mut PictureShelf) -> ui::Look {
+    ui::Look {
+        has_picture: row.sku.is_some(),
+        picture: row.sku.as_ref().map(|sku| picture(sku, &row.name, Place::Line, shelf)).unwrap_or_default(),
+        name: row.name.as_str().into(),
+        reason: row.reason.as_str().into(),
     }
 }
 

@@ -3,9 +3,9 @@
 use super::format;
 use super::view::*;
 use crate::domain::cart::{
-    CameraFault, CartView, LastChange, LineView, Notice, Page, Question, QuestionKind, QuestionOption,
+    CameraFault, CartView, LastChange, LineView, LookAt, Notice, Page, Question, QuestionKind, QuestionOption,
 };
-use crate::domain::catalog::{Catalog, Language, Product};
+use crate::domain::catalog::{Catalog, Language, Product, Restriction};
 use crate::domain::checkout::Receipt;
 use crate::domain::pricing::{PricedLine, Quantity, TaxShare, price_basket};
 use crate::domain::settle::ScaleFault;
@@ -46,6 +46,7 @@ pub fn present(view: &CartView, catalog: &Catalog, language: Language) -> Screen
             .filter(|notice| !(view.page == Page::Paying && **notice == Notice::StoreSilent))
             .filter_map(|notice| words.banner(*notice))
             .collect(),
+        look: view.look.iter().map(|at| words.look(at)).collect(),
         footnote: words.footnote(view),
         paused: view.notices.iter().any(|notice| matches!(notice, Notice::ScaleFault(_))),
         settling: view.notices.contains(&Notice::Settling),
@@ -142,6 +143,52 @@ impl Presenter<'_> {
             unit_price: format::unit_price(line.unit_price, line.quantity, self.language),
             price: format::money(line.price, self.language),
             fresh,
+        }
+    }
+
+    fn look(&self, at: &LookAt) -> LookRow {
+        let product = |sku: &Sku, reason: String| LookRow { sku: Some(sku.clone()), name: self.name(sku), reason };
+        let amount = |quantity: &Quantity| format::quantity(*quantity, self.language);
+        match at {
+            LookAt::CameIn { sku, quantity } => {
+                let reason = self.say("soll jetzt im Wagen sein", "should be in the cart now");
+                product(sku, format!("{}: {reason}", amount(quantity)))
+            }
+            LookAt::WentOut { sku, quantity } => {
+                let reason = self.say("soll nicht mehr im Wagen sein", "should no longer be in the cart");
+                product(sku, format!("{}: {reason}", amount(quantity)))
+            }
+            LookAt::OwnThing { mass, like } => LookRow {
+                sku: like.clone(),
+                name: format!(
+                    "{}, {}",
+                    self.say("Mitgebrachte Sache", "Own thing"),
+                    format::mass(*mass, self.language)
+                ),
+                reason: match like.as_ref().map(|sku| self.name(sku)) {
+                    Some(name) => self.say(&format!("sieht aus wie: {name}"), &format!("looks like: {name}")),
+                    None => self.say("sieht aus wie Ware", "looks like goods"),
+                },
+            },
+            LookAt::Unexplained(rest) => LookRow {
+                sku: None,
+                name: self.say("Gewicht passt nicht zur Liste", "The weight does not match the list"),
+                reason: {
+                    let mass = format::mass(*rest, self.language);
+                    match rest.0 > 0.0 {
+                        true => self.say(&format!("{mass} zu viel im Wagen"), &format!("{mass} too much in the cart")),
+                        false => {
+                            self.say(&format!("{mass} zu wenig im Wagen"), &format!("{mass} too little in the cart"))
+                        }
+                    }
+                },
+            },
+            LookAt::Restricted { sku, restriction: Restriction::MinimumAge(years) } => {
+                product(sku, self.say(&format!("ab {years} Jahren"), &format!("{years} years or older")))
+            }
+            LookAt::Restricted { sku, restriction: Restriction::SecurityTag } => {
+                product(sku, self.say("Sicherung abnehmen", "take the security tag off"))
+            }
         }
     }
 

@@ -21,6 +21,8 @@ pub struct ScreenView {
     pub change: Option<ChangeCard>,
     /// Standing messages, the gravest first.
     pub notices: Vec<Banner>,
+    /// What staff have to look at; shown to them alone.
+    pub look: Vec<LookRow>,
     /// A message of lasting kind for the foot of the page.
     pub footnote: Option<String>,
     /// Whether nothing can be put in for now.
@@ -79,6 +81,17 @@ pub struct LineRow {
     pub price: String,
     /// Whether it is the line that changed last.
     pub fresh: bool,
+}
+
+/// One thing that staff have to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookRow {
+    /// The key of its picture, where it is, or looks like, a product.
+    pub sku: Option<Sku>,
+    /// What it is.
+    pub name: String,
+    /// Why it has to be looked at.
+    pub reason: String,
 }
 
 /// What kind of change the last one was.

@@ -82,11 +82,14 @@ struct State {
     lines_edition: i32,
     shelf_edition: i32,
     keypad: Option<Keypad>,
-    keypad_timer: Timer,
+    /// Whether staff are shown what to look at.
+    looking: bool,
+    staff_timer: Timer,
 }
 
-/// The keypad goes out of view when nobody has typed for so long, and waits so long after too many wrong codes.
-const KEYPAD_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+/// What staff use goes out of view when nobody has touched it for so long, and the keypad waits so long after too many wrong
+/// codes.
+const STAFF_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 
 type PressHeard = Rc<RefCell<Box<dyn Fn(Press)>>>;
 
@@ -116,7 +119,8 @@ impl Screen {
             lines_edition: 0,
             shelf_edition: 0,
             keypad: staff_code.map(Keypad::new),
-            keypad_timer: Timer::default(),
+            looking: false,
+            staff_timer: Timer::default(),
         }));
         let mailbox = Arc::new(Mailbox::default());
         window.global::<ui::View>().set_words(Words::in_language(language).into());
@@ -231,6 +235,7 @@ impl State {
                 None
             }
             ui::Act::StaffDone
+            | ui::Act::LookDone
             | ui::Act::KeypadDigit
             | ui::Act::KeypadErase
             | ui::Act::KeypadEnter
@@ -240,37 +245,54 @@ impl State {
         }
     }
 
-    /// Staff say that the basket is in order: at once where they have no code, else when they have typed it.
+    /// Staff say that they have dealt with it: they type their code, where they have one, and are shown what to look at,
+    /// where there is something.
     fn staff_acted(&mut self, window: &ui::CartWindow, act: ui::Act, which: usize) -> Option<Press> {
-        let Some(keypad) = &mut self.keypad else {
-            return (act == ui::Act::StaffDone).then_some(Press::StaffDone);
+        let waited = self.keypad.as_ref().is_some_and(|keypad| keypad.note() == KeypadNote::Waits);
+        let known = match &mut self.keypad {
+            None => act == ui::Act::StaffDone,
+            Some(keypad) => match act {
+                ui::Act::KeypadDigit => keypad.press(Key::Digit(u8::try_from(which).ok()?)),
+                ui::Act::KeypadErase => keypad.press(Key::Erase),
+                ui::Act::KeypadEnter => keypad.press(Key::Enter),
+                ui::Act::KeypadClose => keypad.press(Key::Close),
+                ui::Act::KeypadTimeIsUp => {
+                    keypad.time_is_up();
+                    false
+                }
+                ui::Act::StaffDone => {
+                    keypad.open();
+                    false
+                }
+                _ => false,
+            },
         };
-        let waited = keypad.note() == KeypadNote::Waits;
-        let right = match act {
-            ui::Act::KeypadDigit => keypad.press(Key::Digit(u8::try_from(which).ok()?)),
-            ui::Act::KeypadErase => keypad.press(Key::Erase),
-            ui::Act::KeypadEnter => keypad.press(Key::Enter),
-            ui::Act::KeypadClose => keypad.press(Key::Close),
-            ui::Act::KeypadTimeIsUp => {
-                keypad.time_is_up();
-                false
-            }
-            _ => {
-                keypad.open();
-                false
-            }
-        };
-        draw_keypad(window, keypad);
+        let looked = act == ui::Act::LookDone && self.looking;
+        let sees_something = self.drawn.as_ref().is_some_and(|view| !view.look.is_empty());
+        self.looking = known && sees_something;
+        self.draw_staff(window);
         // A wait that has begun is not made longer.
-        if keypad.is_open() && !waited {
+        let typing = self.keypad.as_ref().is_some_and(Keypad::is_open) && !waited;
+        if typing || self.looking {
             let window = window.as_weak();
-            self.keypad_timer.start(TimerMode::SingleShot, KEYPAD_TIME, move || {
+            self.staff_timer.start(TimerMode::SingleShot, STAFF_TIME, move || {
                 if let Some(window) = window.upgrade() {
                     window.global::<ui::Touch>().invoke_acted(ui::Act::KeypadTimeIsUp, 0);
                 }
             });
         }
-        right.then_some(Press::StaffDone)
+        (looked || (known && !sees_something)).then_some(Press::StaffDone)
+    }
+
+    fn draw_staff(&self, window: &ui::CartWindow) {
+        let view = window.global::<ui::View>();
+        view.set_looking(self.looking);
+        if let Some(keypad) = &self.keypad {
+            view.set_keypad(keypad.is_open());
+            view.set_keypad_typed(keypad.typed() as i32);
+            view.set_keypad_wrong(keypad.note() == KeypadNote::Wrong);
+            view.set_keypad_waits(keypad.note() == KeypadNote::Waits);
+        }
     }
 
     fn press(&self, act: ui::Act, which: usize) -> Option<Press> {
@@ -305,6 +327,7 @@ impl State {
             | ui::Act::English
             | ui::Act::Group
             | ui::Act::StaffDone
+            | ui::Act::LookDone
             | ui::Act::KeypadDigit
             | ui::Act::KeypadErase
             | ui::Act::KeypadEnter
@@ -361,6 +384,10 @@ impl State {
         ui_view.set_paused(next.paused);
         ui_view.set_settling(next.settling);
         ui_view.set_staff_called(next.staff_called);
+        if anew || last.as_ref().is_none_or(|last| last.look != next.look) {
+            ui_view
+                .set_look(models::model(next.look.iter().map(|row| models::look(row, &mut self.pictures)).collect()));
+        }
         if anew || last.as_ref().is_none_or(|last| last.page != next.page) {
             self.draw_page(&ui_view, &next.page);
         }
@@ -422,12 +449,4 @@ impl State {
         ui_view.set_cards(models::model(cards));
         ui_view.set_page(kind);
     }
-}
-
-fn draw_keypad(window: &ui::CartWindow, keypad: &Keypad) {
-    let view = window.global::<ui::View>();
-    view.set_keypad(keypad.is_open());
-    view.set_keypad_typed(keypad.typed() as i32);
-    view.set_keypad_wrong(keypad.note() == KeypadNote::Wrong);
-    view.set_keypad_waits(keypad.note() == KeypadNote::Waits);
 }

@@ -62,6 +62,9 @@ words! {
         staff_text: "Bitte den Code des Marktes eingeben.", "Please type the store's code.";
         staff_wrong: "Dieser Code stimmt nicht.", "This code is not right.";
         staff_waits: "Zu oft falsch. Bitte eine halbe Minute warten.", "Wrong too often. Please wait half a minute.";
+        look_title: "Bitte nachsehen", "Please have a look";
+        look_text: "Danach kann bezahlt werden.", "After that it can be paid.";
+        look_done: "Alles in Ordnung", "All in order";
         container: "Mit Behälter gewogen?", "Weighed in a container?";
         something_else: "Etwas anderes", "Something else";
         show_all: "Alle Produkte zeigen", "Show all products";

@@ -96,7 +96,7 @@ impl Cart {
             }
             Press::StaffDone => {
                 self.staff =
-                    Staff { called: false, checked_age: true, saw: self.basket.entries().len(), at_a_loss: false };
+                    Staff { called: false, checked_age: true, saw: self.basket.entries().len(), at_a_loss: None };
                 self.reconciled = 0;
                 self.changed = true;
             }

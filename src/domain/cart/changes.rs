@@ -535,7 +535,7 @@ impl Cart {
         if self.reconciled >= 3 {
             // Somebody who can look into the basket settles it; until then it is not asked about again.
             self.base = self.base.map(|base| base + rest);
-            (self.staff.called, self.staff.at_a_loss) = (true, true);
+            (self.staff.called, self.staff.at_a_loss) = (true, Some(rest));
             self.changed = true;
             return true;
         }

@@ -2,10 +2,10 @@
 
 use super::answers::ALIKE;
 use super::machine::{Cart, Phase};
-use super::{CartOutput, JournalEntry, Sound};
-use crate::domain::basket::{Evidence, LedgerEntry, Line, Movement, SettledBy};
+use super::{CartOutput, JournalEntry, LookAt, Sound};
+use crate::domain::basket::{Evidence, LedgerEntry, Line, LineId, Movement, SettledBy};
 use crate::domain::checkout::{Checkout, OrderLine, StoreAnswer, TripOrder};
-use crate::domain::units::Stamp;
+use crate::domain::units::{Grams, Sku, Stamp};
 
 /// Waiting time before the store is asked again, by the number of attempts; the last one repeats.
 const ASK_AGAIN_MS: [u64; 5] = [500, 1000, 2000, 4000, 8000];
@@ -19,8 +19,8 @@ pub(super) struct Staff {
     pub(super) checked_age: bool,
     /// How many entries the ledger had when they last looked into the basket.
     pub(super) saw: usize,
-    /// The load cannot be explained, and the shopper was asked often enough.
-    pub(super) at_a_loss: bool,
+    /// The load that cannot be explained, where the shopper was asked often enough.
+    pub(super) at_a_loss: Option<Grams>,
 }
 
 impl Cart {
@@ -31,16 +31,45 @@ impl Cart {
 
     /// Whether a member of staff has to come before it is paid: to look into the basket, or at the shopper's age.
     pub(super) fn needs_staff(&self) -> bool {
-        let restricted = |sku| self.catalog.product(sku).is_some_and(|product| product.restriction.is_some());
-        let needs_age = !self.staff.checked_age && self.basket.lines().iter().any(|line| restricted(&line.sku));
-        needs_age || self.wants_a_look()
+        !self.look().is_empty()
     }
 
     /// Whether too much in the basket rests on the shopper's word for it to be paid before staff have looked into it.
     pub fn wants_a_look(&self) -> bool {
-        let unseen = self.basket.entries().get(self.staff.saw..).unwrap_or_default();
-        let by_word_alone = |entry: &LedgerEntry| entry.evidence.settled_by == SettledBy::WordAlone;
-        self.staff.at_a_loss || unseen.iter().any(by_word_alone) || doubt(unseen) >= MOST_DOUBT
+        self.look().iter().any(|at| !matches!(at, LookAt::Restricted { .. }))
+    }
+
+    /// What staff have to look at before it is paid.
+    pub(super) fn look(&self) -> Vec<LookAt> {
+        let entries = self.basket.entries();
+        let unseen = entries.get(self.staff.saw..).unwrap_or_default();
+        let opened = |line: &LineId| {
+            entries.iter().find_map(|entry| match &entry.movement {
+                Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
+                _ => None,
+            })
+        };
+        let by_word_alone = |evidence: &Evidence| evidence.settled_by == SettledBy::WordAlone;
+        let by_word = unseen.iter().filter(|entry| by_word_alone(&entry.evidence));
+        let by_word = by_word.filter_map(|LedgerEntry { movement, evidence, .. }| match movement {
+            Movement::Added { sku, quantity, .. } => Some(LookAt::CameIn { sku: sku.clone(), quantity: *quantity }),
+            Movement::Removed { line, quantity } => {
+                opened(line).map(|sku| LookAt::WentOut { sku, quantity: *quantity })
+            }
+            Movement::OwnThing { mass } => Some(LookAt::OwnThing { mass: *mass, like: looks_like(evidence) }),
+            Movement::Tared { .. } | Movement::Corrected { .. } => None,
+        });
+        let own = own_still_in(unseen);
+        let doubted = own.iter().map(|evidence| log_odds(evidence)).sum::<f64>() >= MOST_DOUBT;
+        let own = own.into_iter().filter(|own| doubted && log_odds(own) > 0.0 && !by_word_alone(own));
+        let own = own.map(|evidence| LookAt::OwnThing { mass: evidence.change, like: looks_like(evidence) });
+        let lines = if self.staff.checked_age { Vec::new() } else { self.basket.lines() };
+        let restricted = lines.into_iter().filter_map(|line| {
+            let restriction = self.catalog.product(&line.sku)?.restriction?;
+            Some(LookAt::Restricted { sku: line.sku, restriction })
+        });
+        let unexplained = self.staff.at_a_loss.map(LookAt::Unexplained);
+        by_word.chain(own).chain(unexplained).chain(restricted).collect()
     }
 
     pub(super) fn pay(&mut self, outputs: &mut Vec<CartOutput>) {
@@ -119,9 +148,8 @@ impl Cart {
 /// one thing that is goods with a probability of 98 %, or as two with 88 %.
 const MOST_DOUBT: f64 = 3.9;
 
-/// How much speaks for goods where the shopper says that it is their own, as the sum of the log-odds of what is still in: one
-/// such thing now and then is nothing, several of them are.
-fn doubt(entries: &[LedgerEntry]) -> f64 {
+/// The shopper's own things that are still in.
+fn own_still_in(entries: &[LedgerEntry]) -> Vec<&Evidence> {
     let mut own: Vec<&Evidence> = Vec::new();
     for LedgerEntry { movement, evidence, .. } in entries {
         match movement {
@@ -136,11 +164,19 @@ fn doubt(entries: &[LedgerEntry]) -> f64 {
             _ => {}
         }
     }
-    let log_odds = |evidence: &&Evidence| {
-        let goods: f64 = evidence.candidates.iter().map(|(_, probability)| probability).sum();
-        (goods / (1.0 - goods).max(1e-3)).ln().max(0.0)
-    };
-    own.iter().map(log_odds).sum()
+    own
+}
+
+/// How much speaks for goods where the shopper says that it is their own: one such thing now and then is nothing, several of
+/// them are, for these add up.
+fn log_odds(evidence: &Evidence) -> f64 {
+    let goods: f64 = evidence.candidates.iter().map(|(_, probability)| probability).sum();
+    (goods / (1.0 - goods).max(1e-3)).ln().max(0.0)
+}
+
+/// The product that it most likely is, where it is more likely that one than all others together.
+fn looks_like(evidence: &Evidence) -> Option<Sku> {
+    evidence.candidates.first().filter(|(_, probability)| *probability > 0.5).map(|(sku, _)| sku.clone())
 }
 
 fn order_line(line: Line) -> OrderLine {
@@ -150,7 +186,6 @@ fn order_line(line: Line) -> OrderLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::units::{Grams, Sku};
 
     fn own(grams: f64, goods: f64) -> LedgerEntry {
         let (change, margin) = (Grams(grams), Grams(5.0));
@@ -175,7 +210,8 @@ mod tests {
             (&[own(640.0, 0.99), own(-300.0, 0.0)], true),
         ];
         for (entries, looked_at) in table {
-            assert_eq!(doubt(entries) >= MOST_DOUBT, looked_at, "{entries:?}");
+            let doubt: f64 = own_still_in(entries).into_iter().map(log_odds).sum();
+            assert_eq!(doubt >= MOST_DOUBT, looked_at, "{entries:?}");
         }
     }
 }

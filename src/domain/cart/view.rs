@@ -27,6 +27,7 @@ impl Cart {
             total: if self.between_trips() { Money::zero(self.catalog.currency) } else { total },
             last_change: self.last_change.as_ref().map(|(last, _)| last.clone()),
             notices: self.notices(now),
+            look: self.look(),
             load: self.load.filter(|_| self.scale_fault.is_none() && self.disturbed_since.is_none()),
             at: now,
         }

@@ -50,7 +50,7 @@ fn view(page: Page) -> CartView {
         line(2, "soap", Quantity::Pieces(2), 119, 238),
     ];
     let total = Money::eur_cents(344);
-    CartView { page, lines, total, last_change: None, notices: vec![], load: None, at: Stamp(0) }
+    CartView { page, lines, total, last_change: None, notices: vec![], look: vec![], load: None, at: Stamp(0) }
 }
 
 fn question(kind: QuestionKind, change: f64) -> Question {
@@ -303,4 +303,46 @@ fn the_receipt_shows_what_the_store_computed() {
     assert_eq!((plain(&shown.total).as_str(), shown.count.as_str()), ("1,19 €", "1 Artikel"));
     assert_eq!((card.number.as_str(), card.url.as_str()), ("17", "http://store/r/k"));
     assert_eq!(plain(&card.booked_at), "22.11.2026, 12:47 UTC");
+}
+
+#[test]
+fn staff_read_what_to_look_at() {
+    let look = vec![
+        LookAt::CameIn { sku: Sku::new("soap"), quantity: Quantity::Pieces(2) },
+        LookAt::WentOut { sku: Sku::new("apple"), quantity: Quantity::Weighed(WeighedGrams(356)) },
+        LookAt::OwnThing { mass: Grams(640.2), like: Some(Sku::new("zwieback")) },
+        LookAt::OwnThing { mass: Grams(1030.0), like: None },
+        LookAt::Unexplained(Grams(-461.0)),
+        LookAt::Restricted { sku: Sku::new("soap"), restriction: Restriction::MinimumAge(16) },
+        LookAt::Restricted { sku: Sku::new("soap"), restriction: Restriction::SecurityTag },
+    ];
+    let view = CartView { look, ..view(Page::Checkout) };
+    let rows = |language| {
+        let rows = shown(&view, language).look.into_iter();
+        rows.map(|row| format!("{} | {}", row.name, row.reason).replace('\u{a0}', " ")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        rows(Language::De),
+        [
+            "Seife | 2 Stück: soll jetzt im Wagen sein",
+            "Äpfel | 0,356 kg: soll nicht mehr im Wagen sein",
+            "Mitgebrachte Sache, 640 g | sieht aus wie: Zwieback",
+            "Mitgebrachte Sache, 1,030 kg | sieht aus wie Ware",
+            "Gewicht passt nicht zur Liste | 461 g zu wenig im Wagen",
+            "Seife | ab 16 Jahren",
+            "Seife | Sicherung abnehmen",
+        ]
+    );
+    assert_eq!(
+        rows(Language::En),
+        [
+            "Soap | 2 pieces: should be in the cart now",
+            "Apples | 0.356 kg: should no longer be in the cart",
+            "Own thing, 640 g | looks like: Rusk",
+            "Own thing, 1.030 kg | looks like goods",
+            "The weight does not match the list | 461 g too little in the cart",
+            "Soap | 16 years or older",
+            "Soap | take the security tag off",
+        ]
+    );
 }
