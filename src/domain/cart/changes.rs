@@ -252,9 +252,14 @@ impl Cart {
     }
 
     pub(super) fn code_seen(&mut self, code: CodeSighting) {
+        let moving_since = self.view_moving_since;
         for pending in &mut self.pending {
             let evidence = &mut pending.evidence;
-            if code.at.plus_millis(1500) >= evidence.change.began && !evidence.codes.contains(&code.gtin) {
+            let change = evidence.change;
+            // What came into view only when this had settled is the next thing's.
+            let is_next = moving_since.is_some_and(|since| since > change.settled.plus_millis(300));
+            let fresh = code.at.plus_millis(1500) >= change.began && !is_next;
+            if fresh && !evidence.codes.contains(&code.gtin) {
                 evidence.codes.push(code.gtin);
             }
         }
