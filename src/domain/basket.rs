@@ -251,6 +251,14 @@ impl Basket {
         self.lines().into_iter().find(|line| line.id == id)
     }
 
+    /// The product that the line named `id` was opened for, whether it still holds something or not.
+    pub fn opened_for(&self, id: LineId) -> Option<&Sku> {
+        self.entries.iter().find_map(|entry| match &entry.movement {
+            Movement::Added { line, sku, .. } if *line == id => Some(sku),
+            _ => None,
+        })
+    }
+
     /// The mass of the shopper's own things in the basket.
     pub fn own_things(&self) -> Grams {
         Grams(

@@ -356,23 +356,16 @@ impl Trip<'_> {
         if self.disturbing {
             tally.disturbance_changes += u32::from(!by_shopper);
         }
-        // It is counted as it was first booked; what it was put right to is in the receipt.
-        if matches!(entry.movement, Movement::Corrected { .. }) {
-            return;
-        }
         let out = matches!(entry.movement, Movement::Removed { .. });
         let sku = match &entry.movement {
             Movement::Added { sku, .. } => Some(sku.clone()),
             // What the line was opened for, whatever it is called there.
-            Movement::Removed { line, .. } | Movement::Tared { line, .. } | Movement::Corrected { line, .. } => {
-                let called = || {
-                    self.cart.basket().entries().iter().find_map(|opened| match &opened.movement {
-                        Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
-                        _ => None,
-                    })
-                };
+            Movement::Removed { line, .. } | Movement::Tared { line, .. } => {
+                let called = || self.cart.basket().opened_for(*line).cloned();
                 self.misnamed.get(line).cloned().or_else(called)
             }
+            // It is counted as it was first booked; what it was put right to is in the receipt.
+            Movement::Corrected { .. } => return,
             Movement::OwnThing { .. } => Some(Sku::new(OWN)),
         };
         let same = |deed: &Deed| deed.is_out() == out && Some(&deed.sku) == sku.as_ref();

@@ -14,7 +14,7 @@ use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
 
 /// What is named weighs at most so many deviations more or less than it should; beyond that something else moved with it (an
 /// estimate). Wider, and a carton would hide behind a pineapple.
-pub(super) const OTHERWISE_LIKELY: f64 = 3.5;
+const OTHERWISE_LIKELY: f64 = 3.5;
 /// What came in was seen to be what it is called where nothing looked more like it than by this (cosine, an estimate).
 pub(super) const LOOKS_ALIKE: f32 = 0.1;
 /// What goes out weighs what it weighed going in, give or take so many grams.
@@ -211,9 +211,8 @@ impl Cart {
                 if self.pending.iter().any(is_rest) {
                     return None;
                 }
-                let (product, n) = (self.catalog.product(sku)?, f64::from(*pieces));
-                let own = n * product.weight.mean.0 + product.tare.0;
-                (sku, own, product.weight.variance_of(n).sqrt())
+                let (own, deviation) = self.own_weight(sku, *pieces)?;
+                (sku, own.0, deviation)
             }
             Hypothesis::Removed { line, quantity: Quantity::Pieces(pieces) } => {
                 let Quantity::Pieces(held) = line.quantity else { return None };
@@ -226,7 +225,7 @@ impl Cart {
         let change = evidence.change;
         let margin = Grams(change.margin.0.hypot(2.0 * deviation));
         let rest = Grams(change.change.0 - own);
-        let is_its_own = rest.abs().0 <= LEAST_REST.0.max(OTHERWISE_LIKELY * deviation + change.margin.0);
+        let is_its_own = rest.abs().0 <= may_be_off(deviation, change.margin);
         if is_its_own || (rest.0 < 0.0 && !self.may_have_gone(rest.abs(), margin)) {
             return None;
         }
@@ -241,6 +240,12 @@ impl Cart {
         let gtin = self.catalog.product(sku).and_then(|product| product.gtin);
         let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != gtin).collect();
         Some(ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) })
+    }
+
+    /// What pieces of a product weigh, and the deviation of that in grams.
+    pub(super) fn own_weight(&self, sku: &Sku, pieces: u32) -> Option<(Grams, f64)> {
+        let (product, n) = (self.catalog.product(sku)?, f64::from(pieces));
+        Some((Grams(n * product.weight.mean.0 + product.tare.0), product.weight.variance_of(n).sqrt()))
     }
 
     /// Whether the place that changed looked like this before, where it went out, or about as much like it as like anything
@@ -324,6 +329,11 @@ impl Cart {
             Hypothesis::Added { .. } | Hypothesis::Unknown => None,
         }
     }
+}
+
+/// By how many grams what is named may be off its weight before something else must have moved with it.
+pub(super) fn may_be_off(deviation: f64, margin: Grams) -> f64 {
+    LEAST_REST.0.max(OTHERWISE_LIKELY * deviation + margin.0)
 }
 
 /// How many pieces of a product a load holds: as many as fit, one less where they would have to be far too light, for then

@@ -1,14 +1,14 @@
 //! Weight that belongs to the line that was booked last and came, or went, after it was booked.
 
-use super::answers::{LOOKS_ALIKE, OTHERWISE_LIKELY};
+use super::answers::{LOOKS_ALIKE, may_be_off};
 use super::changes::CLEAR;
 use super::machine::{Cart, Pending};
 use super::{CartOutput, JournalEntry, LastChange};
-use crate::domain::basket::{Evidence, LedgerEntry, Line, Movement, SettledBy};
-use crate::domain::fusion::{Candidate, ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Verdict};
+use crate::domain::basket::{Evidence, LedgerEntry, Line, LineId, Movement, SettledBy};
+use crate::domain::fusion::{Candidate, ChangeEvidence, Hypothesis, Judgement, Verdict};
 use crate::domain::pricing::Quantity;
 use crate::domain::settle::SettledChange;
-use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
+use crate::domain::units::{Grams, Sku, Stamp};
 use crate::domain::weighing::{Weighed, WeighedBy};
 
 /// Who puts a thing down in parts is done with it so soon after it was booked (an estimate).
@@ -19,19 +19,11 @@ const LETS_GO_MS: u64 = 300;
 const HAND_SHARE: f64 = 0.6;
 
 impl Cart {
-    /// What pieces of a product should weigh, and by how much it may be off before something else must have moved as well.
-    pub(super) fn expected(&self, sku: &Sku, pieces: u32, margin: Grams) -> Option<(Grams, Grams)> {
-        let (product, n) = (self.catalog.product(sku)?, f64::from(pieces));
-        let deviation = product.weight.variance_of(n).sqrt();
-        let off = LEAST_REST.0.max(OTHERWISE_LIKELY * deviation + margin.0);
-        Some((Grams(n * product.weight.mean.0 + product.tare.0), Grams(off)))
-    }
-
     /// Whether pieces were felt at a wrong weight that `rest` puts right.
     pub(super) fn is_their_rest(&self, sku: &Sku, pieces: u32, felt: Grams, rest: &SettledChange) -> bool {
-        self.expected(sku, pieces, rest.margin).is_some_and(|(own, off)| {
-            let wrong_by = |load: Grams| (load - own).abs().0;
-            wrong_by(felt) > off.0 && wrong_by(felt + rest.change) <= off.0
+        self.own_weight(sku, pieces).is_some_and(|(own, deviation)| {
+            let is_off = |load: Grams| (load - own).abs().0 > may_be_off(deviation, rest.margin);
+            is_off(felt) && !is_off(felt + rest.change)
         })
     }
 
@@ -62,8 +54,8 @@ impl Cart {
                 let tare = Grams(f64::from(by_scale.tare.0));
                 let felt = evidence.change + change.change;
                 let weighed = Weighed { change: felt, margin: change.margin, load: change.load, tare };
-                let weight: WeighedGrams = self.settings.weighing.weigh(weighed).ok()?.grams();
-                Some(Line { quantity: Quantity::Weighed(weight), ..held })
+                let weight = self.settings.weighing.weigh(weighed).ok()?;
+                Some(Line { quantity: Quantity::Weighed(weight.grams()), ..held })
             }
         }
     }
@@ -88,9 +80,14 @@ impl Cart {
                 began: change.began,
             },
         };
+        self.amend(line.id, entry, outputs);
+    }
+
+    /// Books an entry that changes the line that was booked last, and shows the line as it is now.
+    pub(super) fn amend(&mut self, line: LineId, entry: LedgerEntry, outputs: &mut Vec<CartOutput>) {
         self.basket.append(entry.clone());
-        let shown = self.basket.line(line.id).and_then(|line| self.line_view(line)).map(LastChange::Added);
-        self.last_change = shown.map(|last| (last, now.plus_millis(self.settings.last_change_ms)));
+        let shown = self.basket.line(line).and_then(|line| self.line_view(line)).map(LastChange::Added);
+        self.last_change = shown.map(|last| (last, entry.at.plus_millis(self.settings.last_change_ms)));
         self.changed = true;
         outputs.push(CartOutput::Journal(JournalEntry::Booked(entry)));
     }

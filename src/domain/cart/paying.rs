@@ -3,7 +3,7 @@
 use super::answers::ALIKE;
 use super::machine::{Cart, Phase};
 use super::{CartOutput, JournalEntry, LookAt, Sound};
-use crate::domain::basket::{Evidence, LedgerEntry, Line, LineId, Movement, SettledBy};
+use crate::domain::basket::{Evidence, LedgerEntry, Line, Movement, SettledBy};
 use crate::domain::checkout::{Checkout, OrderLine, StoreAnswer, TripOrder};
 use crate::domain::units::{Grams, Sku, Stamp};
 
@@ -41,20 +41,14 @@ impl Cart {
 
     /// What staff have to look at before it is paid.
     pub(super) fn look(&self) -> Vec<LookAt> {
-        let entries = self.basket.entries();
-        let unseen = entries.get(self.staff.saw..).unwrap_or_default();
-        let opened = |line: &LineId| {
-            entries.iter().find_map(|entry| match &entry.movement {
-                Movement::Added { line: id, sku, .. } if id == line => Some(sku.clone()),
-                _ => None,
-            })
-        };
+        let unseen = self.basket.entries().get(self.staff.saw..).unwrap_or_default();
         let by_word_alone = |evidence: &Evidence| evidence.settled_by == SettledBy::WordAlone;
         let by_word = unseen.iter().filter(|entry| by_word_alone(&entry.evidence));
         let by_word = by_word.filter_map(|LedgerEntry { movement, evidence, .. }| match movement {
             Movement::Added { sku, quantity, .. } => Some(LookAt::CameIn { sku: sku.clone(), quantity: *quantity }),
             Movement::Removed { line, quantity } => {
-                opened(line).map(|sku| LookAt::WentOut { sku, quantity: *quantity })
+                let sku = self.basket.opened_for(*line)?.clone();
+                Some(LookAt::WentOut { sku, quantity: *quantity })
             }
             Movement::OwnThing { mass } => Some(LookAt::OwnThing { mass: *mass, like: looks_like(evidence) }),
             Movement::Tared { .. } | Movement::Corrected { .. } => None,

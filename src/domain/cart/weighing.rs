@@ -1,7 +1,7 @@
 //! The cart's weighing for price: which weight a line may be opened with, labels, and containers that are not sold.
 
 use super::machine::{Cart, OpenQuestion};
-use super::{CartOutput, JournalEntry, LastChange, Question, QuestionOption, Sound};
+use super::{CartOutput, LastChange, Question, QuestionOption, Sound};
 use crate::domain::basket::{Evidence, LedgerEntry, Line, LineId, Movement, SettledBy};
 use crate::domain::catalog::{Price, Product};
 use crate::domain::fusion::{ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Verdict};
@@ -205,11 +205,7 @@ impl Cart {
             began: now,
         };
         let entry = LedgerEntry { at: now, movement, evidence };
-        self.basket.append(entry.clone());
-        let shown = self.basket.line(line).and_then(|line| self.line_view(line)).map(LastChange::Added);
-        self.last_change = shown.map(|last| (last, now.plus_millis(self.settings.last_change_ms)));
-        self.changed = true;
-        outputs.push(CartOutput::Journal(JournalEntry::Booked(entry)));
+        self.amend(line, entry, outputs);
         outputs.push(CartOutput::Play(Sound::Booked));
     }
 }
