@@ -1,8 +1,9 @@
 //! The empty basket as the camera sees it: moulded floor and walls, found by one ray for each pixel.
 
-use super::raster::{Area, Lens, Light};
+use super::raster::{Area, Lens, Light, bytes};
 use super::scene::{DEPTH, FLOOR_HALF, KEY, Shade};
 use super::space::{Vec3, noise, rise, vec3};
+use wide::f32x4;
 
 /// What a basket is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,12 +98,10 @@ impl BasketView {
         let normal = NORMALS[face];
         let direct = (normal.dot(KEY) * 0.92 + 0.08).max(0.0) * lit;
         let around = (0.62 + 0.38 * normal.z) * open;
-        let albedo = self.albedo[index];
-        [0, 1, 2].map(|i| {
-            let albedo = f32::from(albedo[i]) * (1.0 / 255.0);
-            let out = albedo * albedo * (light.key[i] * direct + light.ambient[i] * around);
-            (out.sqrt() * 255.0).min(255.0) as u8
-        })
+        let [key, ambient] = [light.key, light.ambient].map(|[red, green, blue]| f32x4::new([red, green, blue, 0.0]));
+        let [red, green, blue] = self.albedo[index].map(f32::from);
+        let albedo = f32x4::new([red, green, blue, 0.0]) * (1.0 / 255.0);
+        bytes((albedo * albedo * (key * direct + ambient * around)).sqrt() * 255.0)
     }
 }
 

@@ -199,7 +199,8 @@ impl Camera {
             let row = row * self.fine.width;
             self.still.near[row + fine.left as usize..row + fine.right as usize].fill(0.0);
         }
-        for thing in &self.drawn {
+        // What lies on top came last, and hides others: drawn first, it spares their pixels.
+        for thing in self.drawn.iter().rev() {
             if self.fine.bounds(thing).meets(&fine) {
                 self.still.draw(&self.fine, thing, &light, Some(&self.shade), fine);
             }

@@ -3,6 +3,7 @@
 use super::scene::{Body, KEY, Placed, Shade};
 use super::sheet::Sheet;
 use super::space::{Vec3, vec3};
+use wide::f32x4;
 
 /// A pinhole that looks straight down; `focal` is in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,15 +55,14 @@ impl Lens {
 
     /// The pixels that a thing may cover.
     pub fn bounds(&self, thing: &Placed) -> Area {
-        let mut area = Area { left: i32::MAX, top: i32::MAX, right: i32::MIN, bottom: i32::MIN };
+        let [mut left, mut top, mut right, mut bottom] = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
         for corner in &thing.body.mesh.corners {
             let (x, y, _) = self.project(thing.world(corner.at));
-            area.left = area.left.min(x.floor() as i32);
-            area.top = area.top.min(y.floor() as i32);
-            area.right = area.right.max(x.ceil() as i32 + 1);
-            area.bottom = area.bottom.max(y.ceil() as i32 + 1);
+            (left, top) = (left.min(x), top.min(y));
+            (right, bottom) = (right.max(x), bottom.max(y));
         }
-        area
+        let next = |x: f32| (x.ceil() as i32).saturating_add(1);
+        Area { left: left.floor() as i32, top: top.floor() as i32, right: next(right), bottom: next(bottom) }
     }
 }
 
@@ -205,44 +205,66 @@ impl Canvas {
     pub fn sketch(&mut self, lens: &Lens, thing: &Placed, light: &Light, sharp: bool) {
         let Body { mesh, sheet, .. } = &*thing.body;
         let glaze = Glaze::of(lens, thing, light);
-        let corners: Vec<([f32; 3], [f32; 4], [f32; 2])> = mesh
+        let corners: Vec<([f32; 3], Tone, [f32; 2])> = mesh
             .corners
             .iter()
             .map(|corner| {
-                let light = glaze.light(thing.turn.apply(corner.normal), 1.0, 1.0);
-                (lens.seen(thing, corner.at), light, corner.sheet)
+                let tone = glaze.tone(glaze.light(thing.turn.apply(corner.normal), 1.0, 1.0));
+                (lens.seen(thing, corner.at), tone, corner.sheet)
             })
             .collect();
         // Bodies without a print have few colours, and neighbours the same.
-        let mut last = ([f32::NAN; 2], [0.0; 4]);
+        let mut last = ([f32::NAN; 2], f32x4::ZERO);
         for triangle in &mesh.triangles {
-            let [(a, la, ta), (b, lb, tb), (c, lc, tc)] = triangle.map(|i| corners[i as usize]);
-            let Some(facet) = Facet::of([a, b, c], self.area) else { continue };
+            let at = triangle.map(|i| corners[i as usize]);
+            let Some(facet) = Facet::of(at.map(|(place, ..)| place), self.area) else { continue };
+            let [ta, tb, tc] = at.map(|(.., sheet)| sheet);
             if ta == tb && tb == tc {
                 if last.0 != ta {
                     last = (ta, sheet.colour(ta[0], ta[1], 0));
                 }
-                let [ca, cb, cc] = [la, lb, lc].map(|light| glaze.colour(last.1, light));
-                facet.fill(self, |_, _, _, [wa, wb, wc]| std::array::from_fn(|i| ca[i] * wa + cb[i] * wb + cc[i] * wc));
+                let colours = at.map(|([.., near], tone, _)| {
+                    let [red, green, blue, _] = tone.of(last.1).to_array();
+                    [f32x4::new([red, green, blue, near])]
+                });
+                facet.sweep(self, colours, |[colour]| colour);
             } else {
                 let level = facet.level(sheet, [ta, tb, tc]);
-                facet.fill(self, |_, _, _, [wa, wb, wc]| {
-                    let (u, v) = (ta[0] * wa + tb[0] * wb + tc[0] * wc, ta[1] * wa + tb[1] * wb + tc[1] * wc);
+                // A place on the sheet, by nearness, changes evenly over the picture.
+                let places = at.map(|([.., near], Tone { times, plus }, [u, v])| {
+                    [f32x4::new([u * near, v * near, 0.0, near]), times, plus]
+                });
+                facet.sweep(self, places, |[place, times, plus]| {
+                    let [u, v, _, near] = place.to_array();
+                    let (u, v) = (u / near, v / near);
                     let own = if sharp { sheet.colour(u, v, level) } else { sheet.nearest(u, v, level) };
-                    let light: [f32; 4] = std::array::from_fn(|i| la[i] * wa + lb[i] * wb + lc[i] * wc);
-                    glaze.colour(own, light)
+                    Tone { times, plus }.of(own)
                 });
             }
         }
     }
 }
 
+/// What light makes of a surface's own colour, as a straight line: so it can be mixed from corner to corner.
+#[derive(Debug, Clone, Copy)]
+struct Tone {
+    times: f32x4,
+    plus: f32x4,
+}
+
+impl Tone {
+    #[inline(always)]
+    fn of(&self, own: f32x4) -> f32x4 {
+        own * self.times + self.plus
+    }
+}
+
 /// How a body answers to light. Colours have a fourth part that means nothing: four are reckoned with at once.
 struct Glaze {
-    key: [f32; 4],
+    key: f32x4,
     /// What its own colours are multiplied with, in the key light and in that from all around.
-    direct: [f32; 4],
-    around: [f32; 4],
+    direct: f32x4,
+    around: f32x4,
     gloss: f32,
     /// Half-way between the key light and the lens.
     half: Vec3,
@@ -250,33 +272,40 @@ struct Glaze {
 
 impl Glaze {
     fn of(lens: &Lens, thing: &Placed, light: &Light) -> Glaze {
-        let [tint, key, ambient] = [thing.body.tint, light.key, light.ambient].map(|[r, g, b]| [r, g, b, 0.0]);
-        let tinted = |light: [f32; 4]| [0, 1, 2, 3].map(|i| tint[i] * light[i]);
+        let [tint, key, ambient] =
+            [thing.body.tint, light.key, light.ambient].map(|[r, g, b]| f32x4::new([r, g, b, 0.0]));
         let half = (KEY + (lens.eye - thing.at).unit()).unit();
-        Glaze { key, direct: tinted(key), around: tinted(ambient), gloss: thing.body.gloss, half }
+        Glaze { key, direct: tint * key, around: tint * ambient, gloss: thing.body.gloss, half }
     }
 
-    /// The light that a surface sends back as its own colour, and, in the fourth part, how much of the key light it mirrors.
+    /// The light that a surface sends back as its own colour, and that which it mirrors.
     #[inline(always)]
-    fn light(&self, normal: Vec3, lit: f32, open: f32) -> [f32; 4] {
+    fn light(&self, normal: Vec3, lit: f32, open: f32) -> [f32x4; 2] {
         let direct = (normal.dot(KEY) * 0.92 + 0.08).max(0.0) * lit;
         let around = (0.62 + 0.38 * normal.z) * open;
         let shine = normal.dot(self.half).max(0.0);
         let shine = shine * shine;
         let shine = shine * shine * shine;
         let shine = shine * shine * shine * shine;
-        let mut light: [f32; 4] = std::array::from_fn(|i| self.direct[i] * direct + self.around[i] * around);
-        light[3] = self.gloss * (shine * shine * 0.85 + shine * 0.15) * lit;
-        light
+        let mirrored = self.gloss * (shine * shine * 0.85 + shine * 0.15) * lit;
+        [self.direct * direct + self.around * around, self.key * mirrored]
     }
 
-    /// What the camera makes of it, 0 to 255.
+    /// [`Glaze::colour`] as a straight line through what it says of a dark and of a bright surface: right where nothing is
+    /// mirrored.
+    fn tone(&self, light: [f32x4; 2]) -> Tone {
+        const DARK: f32 = 50.0;
+        const BRIGHT: f32 = 200.0;
+        let [dark, bright] = [DARK, BRIGHT].map(|own| self.colour(f32x4::splat(own), light));
+        let times = (bright - dark) * (1.0 / (BRIGHT - DARK));
+        Tone { times, plus: dark - times * DARK }
+    }
+
+    /// What the camera makes of it, 255 where it is white.
     #[inline(always)]
-    fn colour(&self, own: [f32; 4], light: [f32; 4]) -> [f32; 4] {
-        std::array::from_fn(|i| {
-            let albedo = own[i] * (1.0 / 255.0);
-            ((albedo * albedo * light[i] + light[3] * self.key[i]).sqrt() * 255.0).min(255.0)
-        })
+    fn colour(&self, own: f32x4, [light, mirrored]: [f32x4; 2]) -> f32x4 {
+        let albedo = own * (1.0 / 255.0);
+        (albedo * albedo * light + mirrored).sqrt() * 255.0
     }
 }
 
@@ -286,6 +315,8 @@ struct Facet {
     corners: [[f32; 3]; 3],
     /// Twice its area, negative: rows count downwards.
     area: f32,
+    /// By how much the shares of its corners grow from column to column, and one over that.
+    across: [(f32, f32); 3],
     bounds: Area,
 }
 
@@ -301,7 +332,13 @@ impl Facet {
             right: up(a[0].max(b[0]).max(c[0]) + 0.5).min(clip.right),
             bottom: up(a[1].max(b[1]).max(c[1]) + 0.5).min(clip.bottom),
         };
-        (area <= -1e-6 && !bounds.is_empty()).then_some(Facet { corners, area, bounds })
+        if area > -1e-6 || bounds.is_empty() {
+            return None;
+        }
+        let inverse = 1.0 / area;
+        let (by_b, by_c) = ((c[1] - a[1]) * inverse, -(b[1] - a[1]) * inverse);
+        let across = [-by_b - by_c, by_b, by_c].map(|step| (step, 1.0 / step));
+        Some(Facet { corners, area, across, bounds })
     }
 
     /// Which copy of the sheet has about as many points as this has pixels.
@@ -314,45 +351,89 @@ impl Facet {
     /// Gives each of its pixels that is nearer than what the canvas holds the colour that `colour` says for column, row,
     /// nearness and the corners' shares of the surface there.
     #[inline(always)]
-    fn fill(&self, canvas: &mut Canvas, mut colour: impl FnMut(i32, i32, f32, [f32; 3]) -> [f32; 4]) {
+    fn fill(&self, canvas: &mut Canvas, mut colour: impl FnMut(i32, i32, f32, [f32; 3]) -> f32x4) {
         let [a, b, c] = self.corners;
-        let inverse = 1.0 / self.area;
-        let (wb_x, wc_x) = ((c[1] - a[1]) * inverse, -(b[1] - a[1]) * inverse);
-        let steps = [wb_x, wc_x, -wb_x - wc_x].map(|step| (step, 1.0 / step));
+        let [_, (by_b, _), (by_c, _)] = self.across;
         let wide = canvas.area.size().0;
-        let Area { left, top, right, bottom } = self.bounds;
-        for y in top..bottom {
-            let (px, py) = (left as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]);
-            let wb = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) * inverse;
-            let wc = ((b[0] - a[0]) * py - px * (b[1] - a[1])) * inverse;
-            // No corner's share may be negative: that says where in the row it begins and ends.
-            let (mut first, mut behind) = (0, right - left);
-            for (share, (step, inverse)) in [wb, wc, 1.0 - wb - wc].into_iter().zip(steps) {
-                let zero = (-1e-5 - share) * inverse;
-                if step > 0.0 {
-                    first = first.max(up(zero));
-                } else if step < 0.0 {
-                    behind = behind.min(up(zero));
-                } else if share < -1e-5 {
-                    behind = first;
-                }
-            }
+        for y in self.bounds.top..self.bounds.bottom {
+            let (columns, shares) = self.row(y);
             let row = (y - canvas.area.top) as usize * wide;
-            for step in first..behind {
-                let x = left + step;
-                let (wb, wc) = (wb + wb_x * step as f32, wc + wc_x * step as f32);
+            for step in columns {
+                let x = self.bounds.left + step;
+                let (wb, wc) = (shares[1] + by_b * step as f32, shares[2] + by_c * step as f32);
                 let wa = 1.0 - wb - wc;
                 let near = a[2] * wa + b[2] * wb + c[2] * wc;
                 let index = row + (x - canvas.area.left) as usize;
                 if near > canvas.near[index] {
                     canvas.near[index] = near;
                     let far = 1.0 / near;
-                    let [red, green, blue, _] = colour(x, y, near, [a[2] * wa * far, b[2] * wb * far, c[2] * wc * far]);
-                    canvas.rgb[index] = [red as u8, green as u8, blue as u8];
+                    let colour = colour(x, y, near, [a[2] * wa * far, b[2] * wb * far, c[2] * wc * far]);
+                    canvas.rgb[index] = bytes(colour);
                 }
             }
         }
     }
+
+    /// The same for values that are mixed evenly over the picture: those of its corners are given, and `colour` is told those
+    /// of a pixel. The fourth part of the first is the nearness.
+    #[inline(always)]
+    fn sweep<const N: usize>(
+        &self,
+        canvas: &mut Canvas,
+        [a, b, c]: [[f32x4; N]; 3],
+        mut colour: impl FnMut([f32x4; N]) -> f32x4,
+    ) {
+        let mixed =
+            |[wa, wb, wc]: [f32; 3]| -> [f32x4; N] { std::array::from_fn(|i| a[i] * wa + b[i] * wb + c[i] * wc) };
+        let more = mixed(self.across.map(|(step, _)| step));
+        let wide = canvas.area.size().0;
+        for y in self.bounds.top..self.bounds.bottom {
+            let (columns, shares) = self.row(y);
+            let first = mixed(shares);
+            let row = (y - canvas.area.top) as usize * wide + (self.bounds.left - canvas.area.left) as usize;
+            for step in columns {
+                let here: [f32x4; N] = std::array::from_fn(|i| first[i] + more[i] * step as f32);
+                let index = row + step as usize;
+                let near = here[0].to_array()[3];
+                if near > canvas.near[index] {
+                    canvas.near[index] = near;
+                    canvas.rgb[index] = bytes(colour(here));
+                }
+            }
+        }
+    }
+
+    /// The columns of a row that lie in it, counted from the left of its bounds, and the corners' shares at that left.
+    #[inline(always)]
+    fn row(&self, y: i32) -> (std::ops::Range<i32>, [f32; 3]) {
+        let [a, b, c] = self.corners;
+        let inverse = 1.0 / self.area;
+        let Area { left, right, .. } = self.bounds;
+        let (px, py) = (left as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]);
+        let wb = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) * inverse;
+        let wc = ((b[0] - a[0]) * py - px * (b[1] - a[1])) * inverse;
+        let shares = [1.0 - wb - wc, wb, wc];
+        // No corner's share may be negative: that says where in the row it begins and ends.
+        let (mut first, mut behind) = (0, right - left);
+        for (share, (step, inverse)) in shares.into_iter().zip(self.across) {
+            let zero = (-1e-5 - share) * inverse;
+            if step > 0.0 {
+                first = first.max(up(zero));
+            } else if step < 0.0 {
+                behind = behind.min(up(zero));
+            } else if share < -1e-5 {
+                behind = first;
+            }
+        }
+        (first..behind, shares)
+    }
+}
+
+/// A colour, 0 to 255, as a picture holds it; what is brighter is white.
+#[inline(always)]
+pub fn bytes(colour: f32x4) -> [u8; 3] {
+    let [red, green, blue, _] = colour.max(f32x4::ZERO).min(f32x4::splat(255.0)).fast_trunc_int().to_array();
+    [red as u8, green as u8, blue as u8]
 }
 
 /// The next whole number; not `ceil`, which is a call where the processor is not known.

@@ -131,7 +131,9 @@ impl Mesh {
 
     /// Adds an ellipsoid of one colour: the sheet's point at `sheet`.
     pub fn ellipsoid(&mut self, middle: Vec3, radii: [f32; 3], turn: &Turn, sheet: [f32; 2]) {
-        self.grid(18, 12, true, |s, t| {
+        // A finger is some 15 pixels wide: more corners than this would not be seen.
+        let (columns, rows) = if radii.into_iter().all(|radius| radius < 0.04) { (12, 8) } else { (18, 12) };
+        self.grid(columns, rows, true, |s, t| {
             let ((sin, cos), (up, out)) = ((s * TAU).sin_cos(), ((t - 0.5) * PI).sin_cos());
             let at = vec3(out * cos * radii[0], out * sin * radii[1], up * radii[2]);
             (middle + turn.apply(at), sheet)

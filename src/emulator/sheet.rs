@@ -2,6 +2,7 @@
 //! paints them in millimetres. Knows strokes, letters and bars, no products.
 
 use crate::domain::units::Gtin;
+use wide::f32x4;
 
 /// Red, green and blue, 0 to 255.
 pub type Rgb = [u8; 3];
@@ -12,82 +13,103 @@ pub struct Sheet {
     levels: Vec<Level>,
 }
 
+/// One copy, with its last column once more before the first and its first behind the last, and its last row twice: what
+/// lies between two points can be read without asking where the sheet ends.
 #[derive(Debug, Clone, PartialEq)]
 struct Level {
-    width: usize,
-    height: usize,
+    width: i32,
+    height: i32,
     /// With a fourth part that means nothing: four are read and reckoned with at once.
     points: Vec<[u8; 4]>,
 }
 
+impl Level {
+    fn new(width: usize, height: usize, point: impl Fn(usize, usize) -> [u8; 4]) -> Level {
+        let columns = || std::iter::once(width - 1).chain(0..width).chain(std::iter::once(0));
+        let rows = (0..height).chain(std::iter::once(height - 1));
+        let points = rows.flat_map(|y| columns().map(move |x| (x, y))).map(|(x, y)| point(x, y)).collect();
+        Level { width: width as i32, height: height as i32, points }
+    }
+
+    /// Where a point stands in `points`; `x` may be one before the first column.
+    #[inline(always)]
+    fn place(&self, x: i32, y: i32) -> usize {
+        (y * (self.width + 2) + x + 1) as usize
+    }
+
+    /// The point at `place` and the one to its right.
+    #[inline(always)]
+    fn pair(&self, place: usize) -> [[u8; 4]; 2] {
+        let pair = &self.points[place..place + 2];
+        [pair[0], pair[1]]
+    }
+
+    fn point(&self, x: usize, y: usize) -> [u8; 4] {
+        self.points[self.place(x as i32, y as i32)]
+    }
+}
+
 impl Sheet {
-    /// Keeps `rgb` (`width * height` points) and makes its smaller copies.
+    /// Keeps `rgb` (`width * height` points, at least one) and makes its smaller copies.
     pub fn new(width: usize, height: usize, rgb: &[Rgb]) -> Sheet {
-        let points = rgb.iter().map(|[red, green, blue]| [*red, *green, *blue, 0]).collect();
-        let mut levels = vec![Level { width, height, points }];
+        let mut levels = vec![Level::new(width, height, |x, y| {
+            let [red, green, blue] = rgb[y * width + x];
+            [red, green, blue, 0]
+        })];
         while let Some(last) = levels.last().filter(|last| last.width > 2 && last.height > 2) {
-            let (width, height) = (last.width / 2, last.height / 2);
-            let point = |x: usize, y: usize| {
-                let four =
-                    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(i, j)| last.points[(2 * y + j) * last.width + 2 * x + i]);
+            let half = Level::new(last.width as usize / 2, last.height as usize / 2, |x, y| {
+                let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(i, j)| last.point(2 * x + i, 2 * y + j));
                 [0, 1, 2, 3].map(|c| ((four.iter().map(|p| u16::from(p[c])).sum::<u16>() + 2) / 4) as u8)
-            };
-            let points = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| point(x, y)).collect();
-            levels.push(Level { width, height, points });
+            });
+            levels.push(half);
         }
         Sheet { levels }
     }
 
     /// Width and height of the finest copy.
     pub fn size(&self) -> (usize, usize) {
-        (self.levels[0].width, self.levels[0].height)
+        (self.levels[0].width as usize, self.levels[0].height as usize)
     }
 
     /// The points of the finest copy, row by row.
     pub fn points(&self) -> impl Iterator<Item = Rgb> {
-        self.levels[0].points.iter().map(|[red, green, blue, _]| [*red, *green, *blue])
+        let (level, (width, height)) = (&self.levels[0], self.size());
+        (0..height)
+            .flat_map(move |y| (0..width).map(move |x| level.point(x, y)))
+            .map(|[red, green, blue, _]| [red, green, blue])
     }
 
     /// The colour at (`u`, `v`), 0 to 1, in the copy `level`, and a fourth part that means nothing; the sheet joins at left
     /// and right.
     #[inline]
-    pub fn colour(&self, u: f32, v: f32, level: usize) -> [f32; 4] {
+    pub fn colour(&self, u: f32, v: f32, level: usize) -> f32x4 {
         let level = &self.levels[level.min(self.levels.len() - 1)];
         let (x, y) = (u * level.width as f32 - 0.5, (v * level.height as f32 - 0.5).max(0.0));
         // Not `floor`, which is a call where the processor is not known: `x` is hardly ever negative, `y` never.
-        let (left, top) = (x as i32 - i32::from(x < 0.0), y as i32);
+        let left = (x as i32 - i32::from(x < 0.0)).clamp(-1, level.width - 1);
+        let top = (y as i32).min(level.height - 1);
         let (tx, ty) = (x - left as f32, y - top as f32);
-        let wrap = |x: i32| {
-            let width = level.width as i32;
-            (if x < 0 {
-                x + width
-            } else if x >= width {
-                x - width
-            } else {
-                x
-            })
-            .clamp(0, width - 1) as usize
-        };
-        let (x0, x1) = (wrap(left), wrap(left + 1));
-        let y0 = (top as usize).min(level.height - 1);
-        let y1 = (y0 + 1).min(level.height - 1);
-        let point = |x: usize, y: usize| level.points[y * level.width + x];
-        let (a, b, c, d) = (point(x0, y0), point(x1, y0), point(x0, y1), point(x1, y1));
-        let (wa, wb, wc, wd) = ((1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty);
-        let part = |i: usize, of: [u8; 4]| f32::from(of[i]);
-        std::array::from_fn(|i| part(i, a) * wa + part(i, b) * wb + part(i, c) * wc + part(i, d) * wd)
+        let first = level.place(left, top);
+        let below = first + level.width as usize + 2;
+        let ([a, b], [c, d]) = (level.pair(first), level.pair(below));
+        let [a, b, c, d] = [a, b, c, d].map(parts);
+        let (above, below) = (a + (b - a) * tx, c + (d - c) * tx);
+        above + (below - above) * ty
     }
 
     /// The point that (`u`, `v`) lies in, 0 to 1, of the copy `level`.
     #[inline]
-    pub fn nearest(&self, u: f32, v: f32, level: usize) -> [f32; 4] {
+    pub fn nearest(&self, u: f32, v: f32, level: usize) -> f32x4 {
         let level = &self.levels[level.min(self.levels.len() - 1)];
         // Cells are counted in 32 bits, which processors turn fractions into at once.
-        let (width, height) = (level.width as i32, level.height as i32);
-        let (x, y) = ((u * width as f32) as i32, (v * height as f32) as i32);
-        let point = level.points[(y.clamp(0, height - 1) * width + x.clamp(0, width - 1)) as usize];
-        std::array::from_fn(|i| f32::from(point[i]))
+        let (x, y) = ((u * level.width as f32) as i32, (v * level.height as f32) as i32);
+        parts(level.points[level.place(x.clamp(0, level.width - 1), y.clamp(0, level.height - 1))])
     }
+}
+
+#[inline(always)]
+fn parts(point: [u8; 4]) -> f32x4 {
+    f32x4::new(point.map(f32::from))
 }
 
 /// A sheet being painted: everything in millimetres from the top left.
@@ -307,6 +329,6 @@ mod tests {
     fn a_smaller_copy_keeps_the_mean() {
         let points: Vec<Rgb> = (0..64).map(|i| if i % 2 == 0 { [200, 0, 100] } else { [0, 200, 100] }).collect();
         let sheet = Sheet::new(8, 8, &points);
-        assert_eq!(sheet.colour(0.5, 0.5, 1)[..3], [100.0, 100.0, 100.0]);
+        assert_eq!(sheet.colour(0.5, 0.5, 1).to_array()[..3], [100.0, 100.0, 100.0]);
     }
 }

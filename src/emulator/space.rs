@@ -182,10 +182,11 @@ fn lattice(x: i32, y: i32, z: i32, seed: u32) -> f32 {
 
 /// Smooth noise from -1 to 1 with one bump a unit.
 pub fn noise(p: Vec3, seed: u32) -> f32 {
-    let (fx, fy, fz) = (p.x.floor(), p.y.floor(), p.z.floor());
+    // Not `floor`, which is a call where the processor is not known.
+    let down = |x: f32| x as i32 - i32::from((x as i32) as f32 > x);
+    let (x, y, z) = (down(p.x), down(p.y), down(p.z));
     let ease = |t: f32| t * t * (3.0 - 2.0 * t);
-    let (tx, ty, tz) = (ease(p.x - fx), ease(p.y - fy), ease(p.z - fz));
-    let (x, y, z) = (fx as i32, fy as i32, fz as i32);
+    let (tx, ty, tz) = (ease(p.x - x as f32), ease(p.y - y as f32), ease(p.z - z as f32));
     let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
     let row = |y, z| mix(lattice(x, y, z, seed), lattice(x + 1, y, z, seed), tx);
     mix(mix(row(y, z), row(y + 1, z), ty), mix(row(y, z + 1), row(y + 1, z + 1), ty), tz)
