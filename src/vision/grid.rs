@@ -37,8 +37,8 @@ impl Grid {
         let cells = |length: u32| (length * LONGER_SIDE.min(longer) / longer).max(1) as usize;
         (self.width, self.height) = (cells(frame.width), cells(frame.height));
         (self.frame_width, self.frame_height) = (frame.width, frame.height);
-        self.rgb.clear();
-        self.luma.clear();
+        self.rgb.resize(self.width * self.height, [0.0; 3]);
+        self.luma.resize(self.width * self.height, 0.0);
         let (columns, rows) = (frame.width as usize, frame.height as usize);
         self.edges.clear();
         self.edges.extend((0..=self.width).map(|cell| cell * columns / self.width));
@@ -53,7 +53,9 @@ impl Grid {
                     *sum += u16::from(*part);
                 }
             }
-            for edges in self.edges.windows(2) {
+            let cells = cell_row * self.width..(cell_row + 1) * self.width;
+            let cells = self.rgb[cells.clone()].iter_mut().zip(&mut self.luma[cells]);
+            for ((rgb, luma), edges) in cells.zip(self.edges.windows(2)) {
                 let (from, to) = (edges[0], edges[1]);
                 let columns = &self.sums[from * 3..to * 3];
                 let sum: [u32; 3] = match <&[u16; 12]>::try_from(columns) {
@@ -66,9 +68,8 @@ impl Grid {
                         .fold([0; 3], |sum, column| std::array::from_fn(|i| sum[i] + u32::from(column[i]))),
                 };
                 let share = 1.0 / ((to - from) * (last - first)).max(1) as f32;
-                let [red, green, blue] = sum.map(|sum| sum as f32 * share);
-                self.rgb.push([red, green, blue]);
-                self.luma.push(0.299 * red + 0.587 * green + 0.114 * blue);
+                *rgb = sum.map(|sum| sum as f32 * share);
+                *luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
             }
         }
         true
@@ -111,12 +112,20 @@ impl Grid {
 pub fn gain(then: &Grid, now: &Grid) -> f32 {
     const BINS: usize = 512;
     const LARGEST: f32 = 4.0;
+    const STEP: usize = 64;
     // Most cells fall into the same bin; counting in four places in turn, none waits for the one before.
     let mut counts = [[0u32; 4]; BINS];
-    for (place, (then, now)) in then.luma.iter().zip(&now.luma).enumerate() {
-        // The sum keeps the ratio of two dark cells from being noise.
-        let ratio = (now + 8.0) / (then + 8.0);
-        counts[((ratio / LARGEST * BINS as f32) as usize).min(BINS - 1)][place % 4] += 1;
+    for (then, now) in then.luma.chunks(STEP).zip(now.luma.chunks(STEP)) {
+        // First the bins of many, which is reckoned for several at once.
+        let mut bins = [0i32; STEP];
+        for (bin, (then, now)) in bins.iter_mut().zip(then.iter().zip(now)) {
+            // The sum keeps the ratio of two dark cells from being noise.
+            let ratio = (now + 8.0) / (then + 8.0);
+            *bin = (ratio * (BINS as f32 / LARGEST)).min(BINS as f32 - 1.0) as i32;
+        }
+        for (place, bin) in bins[..then.len()].iter().enumerate() {
+            counts[*bin as usize % BINS][place % 4] += 1;
+        }
     }
     let half = then.luma.len() as u32 / 2;
     let mut sum = 0;
