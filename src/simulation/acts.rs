@@ -61,6 +61,11 @@ impl Deed {
     }
 }
 
+/// Whether a scale that says this may have weighed that.
+fn is_near(said: f64, true_grams: f64) -> bool {
+    (said - true_grams).abs() <= 6.0 + 0.01 * true_grams.abs()
+}
+
 impl Trip<'_> {
     /// The whole trip up to the checkout.
     pub(super) fn shop(&mut self, tally: &mut Tally) -> Result<(), StockError> {
@@ -350,6 +355,26 @@ impl Trip<'_> {
         unpaid.sum::<f64>().round() as i64
     }
 
+    /// Which open deed an entry is about: one of that product whose weight it has, whole or in part; else one that has
+    /// begun and has its weight, under another name; else any of that product, or any that has begun.
+    fn meant(&self, entry: &LedgerEntry, out: bool, sku: Option<&Sku>) -> Option<usize> {
+        let change = entry.evidence.change.0;
+        let rank = |deed: &Deed| {
+            let same = Some(&deed.sku) == sku;
+            let begun = deed.contact <= self.now;
+            match (is_near(change, deed.grams), same) {
+                (true, true) => Some(0),
+                (false, true) if deed.without(entry).is_some() => Some(1),
+                (true, false) if begun => Some(2),
+                (false, true) => Some(3),
+                (false, false) if begun => Some(4),
+                _ => None,
+            }
+        };
+        let open = self.open.iter().enumerate().filter(|(_, deed)| deed.is_out() == out);
+        open.filter_map(|(place, deed)| Some((rank(deed)?, place))).min().map(|(_, place)| place)
+    }
+
     /// Holds an entry against what was done.
     pub(super) fn booked(&mut self, entry: &LedgerEntry, tally: &mut Tally) {
         let by_shopper = entry.evidence.settled_by.is_answer();
@@ -368,10 +393,7 @@ impl Trip<'_> {
             Movement::Corrected { .. } => return,
             Movement::OwnThing { .. } => Some(Sku::new(OWN)),
         };
-        let same = |deed: &Deed| deed.is_out() == out && Some(&deed.sku) == sku.as_ref();
-        let begun = |deed: &Deed| deed.is_out() == out && deed.contact <= self.now;
-        let place = self.open.iter().position(same).or_else(|| self.open.iter().position(begun));
-        let Some(place) = place else {
+        let Some(place) = self.meant(entry, out, sku.as_ref()) else {
             if self.shopper != Shopper::Dishonest {
                 tally.phantom_changes += 1;
             }
@@ -399,9 +421,7 @@ impl Trip<'_> {
             _ if !is_it => false,
             Movement::Removed { .. } => true,
             Movement::Added { quantity: Quantity::Pieces(count), .. } => *count == deed.pieces,
-            Movement::Added { quantity: Quantity::Weighed(grams), .. } => {
-                (f64::from(grams.0) - deed.grams).abs() <= 6.0 + 0.01 * deed.grams
-            }
+            Movement::Added { quantity: Quantity::Weighed(grams), .. } => is_near(f64::from(grams.0), deed.grams),
             Movement::Tared { .. } | Movement::Corrected { .. } | Movement::OwnThing { .. } => false,
         };
         if out {
