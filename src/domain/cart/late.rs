@@ -28,7 +28,7 @@ impl Cart {
     }
 
     /// The last line as it has to be, where `pending` is no event of its own but the rest of the goods that the line was
-    /// booked for, or the weight of the hand that lay on them.
+    /// booked for, the weight of the hand that lay on them, or no more than the two measurements are unsure of.
     pub(super) fn put_right(&self, pending: &Pending, judgement: &Judgement) -> Option<Line> {
         let LedgerEntry { at, movement: Movement::Added { line, sku, .. }, evidence } = self.basket.entries().last()?
         else {
@@ -42,15 +42,19 @@ impl Cart {
             return None;
         }
         let held = self.basket.line(*line)?;
+        // A heavy load goes on settling: what both margins allow for is the same load, known better.
+        let soon = after_ms <= REST_COMES_MS;
+        let settles_on = soon && change.change.abs() <= evidence.margin + change.margin;
         match held.quantity {
             Quantity::Pieces(pieces) => {
-                let is_rest = after_ms <= REST_COMES_MS && self.is_their_rest(sku, pieces, evidence.change, &change);
+                let is_rest = settles_on || soon && self.is_their_rest(sku, pieces, evidence.change, &change);
                 is_rest.then_some(held)
             }
             Quantity::Weighed(_) => {
                 let share = -change.change.0 / evidence.change.0;
                 let lets_go = after_ms <= LETS_GO_MS && share > 0.0 && share <= HAND_SHARE;
-                let by_scale = held.weighed.as_ref().filter(|how| lets_go && how.by != WeighedBy::Label)?;
+                let is_of_it = lets_go || settles_on;
+                let by_scale = held.weighed.as_ref().filter(|how| is_of_it && how.by != WeighedBy::Label)?;
                 let tare = Grams(f64::from(by_scale.tare.0));
                 let felt = evidence.change + change.change;
                 let weighed = Weighed { change: felt, margin: change.margin, load: change.load, tare };
