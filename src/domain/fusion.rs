@@ -730,8 +730,8 @@ mod tests {
             (181.0, 1, "book +apple 0.181 kg"),
             (541.0, 2, "book +apple 0.541 kg"),
             // One apple, and it is seen in two places: perhaps a large one and something small.
-            (215.0, 1, "book +apple 0.215 kg"),
-            (228.0, 2, "ask +apple 0.228 kg"),
+            (226.0, 1, "book +apple 0.226 kg"),
+            (226.0, 2, "ask +apple 0.226 kg"),
             // Eight apples at once, or two and a carton.
             (1475.0, 1, "ask +apple 1.475 kg"),
         ] {

@@ -227,14 +227,14 @@ impl Canvas {
                     let [red, green, blue, _] = tone.of(last.1).to_array();
                     [f32x4::new([red, green, blue, near])]
                 });
-                facet.sweep(self, colours, |[colour]| colour);
+                facet.sweep(self, colours, |_, _, [colour]| colour);
             } else {
                 let level = facet.level(sheet, [ta, tb, tc]);
                 // A place on the sheet, by nearness, changes evenly over the picture.
                 let places = at.map(|([.., near], Tone { times, plus }, [u, v])| {
                     [f32x4::new([u * near, v * near, 0.0, near]), times, plus]
                 });
-                facet.sweep(self, places, |[place, times, plus]| {
+                facet.sweep(self, places, |_, _, [place, times, plus]| {
                     let [u, v, _, near] = place.to_array();
                     let (u, v) = (u / near, v / near);
                     let own = if sharp { sheet.colour(u, v, level) } else { sheet.nearest(u, v, level) };
@@ -352,36 +352,24 @@ impl Facet {
     /// nearness and the corners' shares of the surface there.
     #[inline(always)]
     fn fill(&self, canvas: &mut Canvas, mut colour: impl FnMut(i32, i32, f32, [f32; 3]) -> f32x4) {
-        let [a, b, c] = self.corners;
-        let [_, (by_b, _), (by_c, _)] = self.across;
-        let wide = canvas.area.size().0;
-        for y in self.bounds.top..self.bounds.bottom {
-            let (columns, shares) = self.row(y);
-            let row = (y - canvas.area.top) as usize * wide;
-            for step in columns {
-                let x = self.bounds.left + step;
-                let (wb, wc) = (shares[1] + by_b * step as f32, shares[2] + by_c * step as f32);
-                let wa = 1.0 - wb - wc;
-                let near = a[2] * wa + b[2] * wb + c[2] * wc;
-                let index = row + (x - canvas.area.left) as usize;
-                if near > canvas.near[index] {
-                    canvas.near[index] = near;
-                    let far = 1.0 / near;
-                    let colour = colour(x, y, near, [a[2] * wa * far, b[2] * wb * far, c[2] * wc * far]);
-                    canvas.rgb[index] = bytes(colour);
-                }
-            }
-        }
+        let [a, b, c] = self.corners.map(|[.., near]| near);
+        // A corner's share of the surface, by nearness, changes evenly over the picture.
+        let shares = [[a, 0.0, 0.0, a], [0.0, b, 0.0, b], [0.0, 0.0, c, c]].map(|shares| [f32x4::new(shares)]);
+        self.sweep(canvas, shares, |x, y, [shares]| {
+            let [wa, wb, wc, near] = shares.to_array();
+            let far = 1.0 / near;
+            colour(x, y, near, [wa * far, wb * far, wc * far])
+        });
     }
 
-    /// The same for values that are mixed evenly over the picture: those of its corners are given, and `colour` is told those
-    /// of a pixel. The fourth part of the first is the nearness.
+    /// Gives its pixels the colour that `colour` says for column, row and values that are mixed evenly over the picture from
+    /// those given for its corners. The fourth part of the first is the nearness.
     #[inline(always)]
     fn sweep<const N: usize>(
         &self,
         canvas: &mut Canvas,
         [a, b, c]: [[f32x4; N]; 3],
-        mut colour: impl FnMut([f32x4; N]) -> f32x4,
+        mut colour: impl FnMut(i32, i32, [f32x4; N]) -> f32x4,
     ) {
         let mixed =
             |[wa, wb, wc]: [f32; 3]| -> [f32x4; N] { std::array::from_fn(|i| a[i] * wa + b[i] * wb + c[i] * wc) };
@@ -397,7 +385,7 @@ impl Facet {
                 let near = here[0].to_array()[3];
                 if near > canvas.near[index] {
                     canvas.near[index] = near;
-                    canvas.rgb[index] = bytes(colour(here));
+                    canvas.rgb[index] = bytes(colour(self.bounds.left + step, y, here));
                 }
             }
         }
