@@ -125,6 +125,8 @@ impl Simulation {
     /// # Errors
     /// [`StockError`] when the shelf cannot give a product, for example because a photo cannot be read.
     pub fn trip(&mut self, seed: u64, number: u32, tally: &mut Tally) -> Result<(), StockError> {
+        // Several are simulated at once: the log says of which a line is.
+        let _span = tracing::info_span!("trip", number).entered();
         let mut trip = Trip::begin(self, seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number)));
         trip.shop(tally)?;
         trip.check_out(tally);

@@ -378,10 +378,13 @@ impl Trip<'_> {
     /// Holds an entry against what was done.
     pub(super) fn booked(&mut self, entry: &LedgerEntry, tally: &mut Tally) {
         let by_shopper = entry.evidence.settled_by.is_answer();
-        if self.disturbing {
-            tally.disturbance_changes += u32::from(!by_shopper);
-        }
         let out = matches!(entry.movement, Movement::Removed { .. });
+        // Shoppers who take things apart do so in a disturbed cart, too: what has the weight of such a thing is no change by
+        // the disturbance.
+        let has_weight = |deed: &Deed| is_near(entry.evidence.change.0, deed.grams) || deed.without(entry).is_some();
+        if self.disturbing && !by_shopper && !self.open.iter().any(has_weight) {
+            tally.disturbance_changes += 1;
+        }
         let sku = match &entry.movement {
             Movement::Added { sku, .. } => Some(sku.clone()),
             // What the line was opened for, whatever it is called there.

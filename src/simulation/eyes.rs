@@ -284,15 +284,17 @@ impl Watching {
     }
 
     /// Lays a scene over what is still to come: while the hands of two acts are in view nothing is still, and what is seen
-    /// at the end shows the things of both, each less clearly.
+    /// at the end shows what came and what went of both, each less clearly.
     fn splice(&mut self, told: Vec<(Stamp, CartInput)>) {
         let begins = told.first().map_or(Stamp(u64::MAX), |(at, _)| *at);
         let mut began = None;
-        let mut also: Vec<Candidate> = Vec::new();
+        let mut also: [Vec<Candidate>; 2] = Default::default();
         self.coming.retain(|(at, input)| match input {
             CartInput::Sighted(sighting) if *at >= begins => {
                 began.get_or_insert(sighting.began);
-                also.extend(sighting.appeared.iter().take(2).cloned());
+                for (also, seen) in also.iter_mut().zip([&sighting.appeared, &sighting.vanished]) {
+                    also.extend(seen.iter().take(2).cloned());
+                }
                 false
             }
             _ => true,
@@ -300,11 +302,13 @@ impl Watching {
         for (at, mut input) in told {
             if let (CartInput::Sighted(sighting), Some(first)) = (&mut input, began) {
                 sighting.began = first;
-                sighting.appeared.append(&mut also);
-                sighting.appeared.iter_mut().for_each(|candidate| candidate.similarity *= 0.85);
-                sighting.appeared.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-                let mut seen = std::collections::BTreeSet::new();
-                sighting.appeared.retain(|candidate| seen.insert(candidate.sku.clone()));
+                for (also, seen) in also.iter().zip([&mut sighting.appeared, &mut sighting.vanished]) {
+                    seen.extend(also.iter().cloned());
+                    seen.iter_mut().for_each(|candidate| candidate.similarity *= 0.85);
+                    seen.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+                    let mut met = std::collections::BTreeSet::new();
+                    seen.retain(|candidate| met.insert(candidate.sku.clone()));
+                }
             }
             self.coming.push((at, input));
         }
