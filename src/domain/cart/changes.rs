@@ -1,6 +1,6 @@
 //! Changes of the load: which belong together, when they are judged, booked or asked about, and what no line explains.
 
-use super::machine::{Cart, OpenQuestion, Pending, Phase};
+use super::machine::{Cart, CartSettings, OpenQuestion, Pending, Phase};
 use super::{CartOutput, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::SettledBy;
 use crate::domain::fusion::{
@@ -25,6 +25,8 @@ const SEVERAL: f64 = 0.1;
 /// A hand presses on a thing or lowers it for about so long; two things one after the other take longer (estimates).
 const PRESSED_MS: f64 = 500.0;
 const PRESSED_SPREAD_MS: f64 = 150.0;
+/// How often what comes in is what went out just before, where both weigh the same; an estimate.
+const PUT_BACK: f64 = 0.9;
 /// What was seen of several things at once says less of each (an estimate).
 const SHOWS_SEVERAL: f64 = 0.5;
 /// What is seen less like a product than this (cosine) shows no product clearly (an estimate).
@@ -66,12 +68,14 @@ impl Cart {
         if !small && self.take_apart(change) {
             return;
         }
+        // The camera sees all that enters the basket, once it sees.
+        let unseen = !small && self.eyes.saw(change.began) && !self.moved_during(&change);
         // The hand has not left the view since, or only just: it lowers a thing, presses on it, takes back what it put in,
         // or brings more. What all of it comes to is judged when the hand is gone.
         let goes_on = |pending: &Pending| {
             let settled = pending.evidence.change.settled;
-            change.began.millis_since(settled) <= self.settings.hand_ms
-                || self.view_moving_since.is_some_and(|since| since <= settled)
+            let soon = !unseen && change.began.millis_since(settled) <= self.settings.hand_ms;
+            soon || self.view_moving_since.is_some_and(|since| since <= settled)
         };
         if let Some(index) = self.pending.iter().rposition(goes_on) {
             self.pending[index].add(change, small);
@@ -84,17 +88,19 @@ impl Cart {
             self.crumbs = Some(change);
             return;
         }
-        // A hand that pressed and let go, or a thing put in and taken back before anyone answered: nothing happened.
-        let undoes = |open: &SettledChange| {
-            let rest = (open.change + change.change).abs();
-            rest.0 <= self.settings.dead_band.0.max(open.margin.0 + change.margin.0)
-        };
-        if let Some(index) = self.pending.iter().rposition(|pending| undoes(&pending.evidence.change)) {
-            self.pending.remove(index);
-            return;
-        }
-        if self.question.as_ref().is_some_and(|open| undoes(&open.pending.evidence.change)) {
-            self.question = None;
+        // A hand that pressed and let go, or a thing put in and taken back before anyone answered: nothing happened. What comes
+        // in where something went out is held against what is seen of it first.
+        let undoes = |open: &SettledChange| undoes(&self.settings, open, &change);
+        let place = self.pending.iter().rposition(|pending| undoes(&pending.evidence.change));
+        let asked = self.question.take_if(|open| place.is_none() && undoes(&open.pending.evidence.change));
+        let undone = place.and_then(|place| self.pending.remove(place)).or(asked.map(|open| open.pending));
+        if let Some(undone) = undone {
+            if change.change.0 > 0.0 && !unseen {
+                let evidence = self.evidence_of(change);
+                self.pending.push_back(Pending { back: Some(Box::new(undone)), ..Pending::of(evidence) });
+            } else {
+                self.pending.extend(undone.back.map(|before| *before));
+            }
             return;
         }
         if let Some(index) = self.unseen.iter().rposition(undoes) {
@@ -104,9 +110,9 @@ impl Cart {
         if self.correct_question(change) {
             return;
         }
-        // The camera sees all that enters the basket, once it sees. Where it saw nothing, somebody leans on the cart or lifts
-        // it: only if that lasts is it asked about, by the reconciliation, unless a slow camera tells of it late.
-        if self.eyes.saw(change.began) && !self.moved_during(&change) {
+        // Where it saw nothing, somebody leans on the cart or lifts it: only if that lasts is it asked about, by the
+        // reconciliation, unless a slow camera tells of it late.
+        if unseen {
             self.unseen.push(change);
             return;
         }
@@ -128,12 +134,12 @@ impl Cart {
             self.begin_trip(outputs);
             self.base = Some(change.load - change.change);
         }
-        let evidence = ChangeEvidence {
-            sighting: self.find_sighting(&change),
-            codes: self.find_codes(&change),
-            ..ChangeEvidence::of(change)
-        };
-        self.pending.push_back(Pending::of(evidence));
+        self.pending.push_back(Pending::of(self.evidence_of(change)));
+    }
+
+    fn evidence_of(&self, change: SettledChange) -> ChangeEvidence {
+        let (sighting, codes) = (self.find_sighting(&change), self.find_codes(&change));
+        ChangeEvidence { sighting, codes, ..ChangeEvidence::of(change) }
     }
 
     fn is_nothing(&self, change: &SettledChange) -> bool {
@@ -177,6 +183,10 @@ impl Cart {
         pending.evidence.change = sum(&pending.evidence.change, &change);
         pending.parts.clear();
         pending.left_over = true;
+        // A look that may have shown another change as well does not say which of the two is left.
+        if let Some(seen) = pending.evidence.sighting.as_mut().filter(|_| pending.evidence.mixed) {
+            seen.clear = false;
+        }
         if let Some(seen) = self.find_sighting(&change) {
             pending.tell_apart(&seen);
         }
@@ -352,10 +362,21 @@ impl Cart {
                 continue;
             }
             if self.is_nothing(&self.pending[index].evidence.change) {
-                self.pending.remove(index);
+                let nothing = self.pending.remove(index);
+                self.pending.extend(nothing.and_then(|nothing| nothing.back).map(|before| *before));
                 continue;
             }
             let judgement = self.judge(&self.pending[index].evidence);
+            if let Some(before) = self.pending[index].back.take() {
+                match self.is_back(&self.pending[index], &before, &judgement) {
+                    true => {
+                        self.pending.remove(index);
+                        self.pending.extend(before.back.map(|first| *first));
+                    }
+                    false => self.pending.insert(index, *before),
+                }
+                continue;
+            }
             if let Some(line) = self.put_right(&self.pending[index], &judgement) {
                 let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
                 self.book_rest(&line, &evidence, now, outputs);
@@ -389,6 +410,27 @@ impl Cart {
                 Verdict::Book(_) | Verdict::Ask(_) => index += 1,
             }
         }
+    }
+
+    /// Whether what came in is what had gone out `before` and weighs as much, rather than another product.
+    fn is_back(&self, pending: &Pending, before: &Pending, judgement: &Judgement) -> bool {
+        let settings = &self.settings.fusion;
+        let gone = self.judge(&before.evidence).scored;
+        let may_be_it = |sku: &Sku| {
+            let fits =
+                |scored: &&Scored| matches!(&scored.hypothesis, Hypothesis::Removed { line, .. } if line.sku == *sku);
+            gone.iter().find(fits).is_some_and(|scored| scored.sigmas <= settings.veto_sigmas)
+        };
+        let (mut same, mut other) = (0.0, 0.0);
+        for scored in &judgement.scored {
+            match &scored.hypothesis {
+                Hypothesis::Added { sku, .. } if !may_be_it(sku) => other += scored.probability,
+                _ => same += scored.probability,
+            }
+        }
+        let any = (1.0 - PUT_BACK) / self.catalog.products.len().max(1) as f64;
+        let exchanged = any * other >= settings.book_above / (1.0 - settings.book_above) * PUT_BACK * same;
+        undoes(&self.settings, &before.evidence.change, &pending.evidence.change) && !exchanged
     }
 
     /// Whether parts that settled in one movement are better explained by a thing each than by one thing.
@@ -499,7 +541,7 @@ impl Cart {
     /// The load at rest less what the trip began with, its lines, and what is still open.
     pub(super) fn unexplained(&self) -> Option<Grams> {
         let known = self.load? - self.base?;
-        let open = self.pending.iter().map(|pending| pending.evidence.change.change.0).sum::<f64>()
+        let open = self.pending.iter().map(|pending| pending.load().0).sum::<f64>()
             + self.question.as_ref().map_or(0.0, |open| open.question.change.0);
         Some(known - self.basket.mass() - Grams(open))
     }
@@ -564,6 +606,12 @@ fn proven(scored: &Scored) -> bool {
     by_piece && scored.sigmas <= 2.5
 }
 
+/// Whether two changes come to nothing.
+fn undoes(settings: &CartSettings, first: &SettledChange, then: &SettledChange) -> bool {
+    let rest = (first.change + then.change).abs();
+    rest.0 <= settings.dead_band.0.max(first.margin.0 + then.margin.0)
+}
+
 /// Two changes that follow each other, as one.
 fn sum(first: &SettledChange, then: &SettledChange) -> SettledChange {
     SettledChange {
@@ -577,7 +625,7 @@ fn sum(first: &SettledChange, then: &SettledChange) -> SettledChange {
 
 /// Adds what was seen later. Of two sightings of the same thing the one that shows more of it is kept: a hand may have lain
 /// over it when the view was first still. Where they show different things, the next one may have come into view already:
-/// both count.
+/// both count. Where both show as much, more has happened by the later one.
 fn prefer(evidence: &mut ChangeEvidence, sighting: &Sighting) {
     let came_in = evidence.change.change.0 > 0.0;
     let shown = |sighting: &Sighting| match came_in {
@@ -600,8 +648,14 @@ fn prefer(evidence: &mut ChangeEvidence, sighting: &Sighting) {
         }
         return;
     }
+    // A hand that reached for something and held still has taken nothing yet: what it covered then is not what went out.
+    let began = evidence.change.began;
+    if !came_in && held.ended <= began && sighting.ended > began {
+        held.clone_from(sighting);
+        return;
+    }
     let differ = later.sku != earlier.sku && later.similarity.min(earlier.similarity) > CLEAR;
-    let other = if later.similarity > earlier.similarity {
+    let other = if later.similarity >= earlier.similarity {
         std::mem::replace(held, sighting.clone())
     } else {
         sighting.clone()

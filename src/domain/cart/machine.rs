@@ -100,12 +100,19 @@ pub(super) struct Pending {
     pub(super) left_over: bool,
     /// Beside what it shall have happened, where the scale did not feel it by itself: it is what that answer leaves over.
     pub(super) beside: Option<Named>,
+    /// What was still open when as much load came back as that had taken: it was put back, or something else was put in.
+    pub(super) back: Option<Box<Pending>>,
 }
 
 impl Pending {
     /// One change by itself.
     pub(super) fn of(evidence: ChangeEvidence) -> Pending {
-        Pending { evidence, parts: Vec::new(), left_over: false, beside: None }
+        Pending { evidence, parts: Vec::new(), left_over: false, beside: None, back: None }
+    }
+
+    /// By how much the load has changed in all that is open here.
+    pub(super) fn load(&self) -> Grams {
+        self.back.iter().fold(self.evidence.change.change, |load, before| load + before.load())
     }
 }
 
