@@ -99,7 +99,7 @@ impl Cart {
                 let evidence = self.evidence_of(change);
                 self.pending.push_back(Pending { back: Some(Box::new(undone)), ..Pending::of(evidence) });
             } else {
-                self.pending.extend(undone.back.map(|before| *before));
+                self.came_to_nothing(undone);
             }
             return;
         }
@@ -135,6 +135,11 @@ impl Cart {
             self.base = Some(change.load - change.change);
         }
         self.pending.push_back(Pending::of(self.evidence_of(change)));
+    }
+
+    /// Nothing came of it: what it would have taken back is open again.
+    fn came_to_nothing(&mut self, pending: Pending) {
+        self.pending.extend(pending.back.map(|before| *before));
     }
 
     fn evidence_of(&self, change: SettledChange) -> ChangeEvidence {
@@ -362,8 +367,8 @@ impl Cart {
                 continue;
             }
             if self.is_nothing(&self.pending[index].evidence.change) {
-                let nothing = self.pending.remove(index);
-                self.pending.extend(nothing.and_then(|nothing| nothing.back).map(|before| *before));
+                let Some(nothing) = self.pending.remove(index) else { break };
+                self.came_to_nothing(nothing);
                 continue;
             }
             let judgement = self.judge(&self.pending[index].evidence);
@@ -371,7 +376,7 @@ impl Cart {
                 match self.is_back(&self.pending[index], &before, &judgement) {
                     true => {
                         self.pending.remove(index);
-                        self.pending.extend(before.back.map(|first| *first));
+                        self.came_to_nothing(*before);
                     }
                     false => self.pending.insert(index, *before),
                 }
@@ -421,6 +426,7 @@ impl Cart {
                 |scored: &&Scored| matches!(&scored.hypothesis, Hypothesis::Removed { line, .. } if line.sku == *sku);
             gone.iter().find(fits).is_some_and(|scored| scored.sigmas <= settings.veto_sigmas)
         };
+        // What is no product that we know is taken for what went out: only a product that is clearly another one is exchanged.
         let (mut same, mut other) = (0.0, 0.0);
         for scored in &judgement.scored {
             match &scored.hypothesis {
