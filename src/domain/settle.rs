@@ -477,10 +477,10 @@ fn fit_swing(readings: &[(f64, f64)], hertz: f64, damping: f64) -> Option<Fit> {
         let (sin, cos) = (omega * t).sin_cos();
         [1.0, envelope * cos, envelope * sin]
     };
+    let rows: Vec<[f64; 3]> = readings.iter().map(|(t, _)| basis(*t)).collect();
     let mut normal = [[0.0; 3]; 3];
     let mut right = [0.0; 3];
-    for (t, load) in readings {
-        let row = basis(*t);
+    for ((_, load), row) in readings.iter().zip(&rows) {
         for i in 0..3 {
             right[i] += row[i] * (load - origin);
             for j in 0..3 {
@@ -502,10 +502,8 @@ fn fit_swing(readings: &[(f64, f64)], hertz: f64, damping: f64) -> Option<Fit> {
     let [load, a, b] = [solve(0), solve(1), solve(2)];
     let left: f64 = readings
         .iter()
-        .map(|(t, reading)| {
-            let row = basis(*t);
-            (reading - origin - load - a * row[1] - b * row[2]).powi(2)
-        })
+        .zip(&rows)
+        .map(|((_, reading), [_, cos, sin])| (reading - origin - load - a * cos - b * sin).powi(2))
         .sum();
     let rest = (left / (count - 3.0)).sqrt();
     // The converter gives running means, so neighbouring readings tell less than so many of their own.

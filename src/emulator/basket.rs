@@ -88,9 +88,9 @@ impl BasketView {
         view
     }
 
-    /// The colour at a pixel under this light.
+    /// The colour at a pixel under this light, as a canvas holds it.
     #[inline]
-    pub fn lit(&self, lens: &Lens, column: usize, row: usize, light: &Light, shade: &Shade) -> [u8; 3] {
+    pub fn lit(&self, lens: &Lens, column: usize, row: usize, light: &Light, shade: &Shade) -> [u8; 4] {
         let index = row * self.width + column;
         let face = self.normal[index] as usize;
         let at = lens.point(column as f32 + 0.5, row as f32 + 0.5, self.near[index]);

@@ -210,7 +210,7 @@ impl Camera {
             for column in fine.left as usize..fine.right as usize {
                 let index = row * self.fine.width + column;
                 if self.still.near[index] == 0.0 {
-                    self.still.rgb[index] = self.basket.lit(&self.fine, column, row, &light, &self.shade);
+                    self.still.colours[index] = self.basket.lit(&self.fine, column, row, &light, &self.shade);
                     self.still.near[index] = self.basket.near[index];
                 }
             }
@@ -219,7 +219,7 @@ impl Camera {
         for row in area.top as usize..area.bottom as usize {
             for column in area.left as usize..area.right as usize {
                 let first = 2 * row * wide + 2 * column;
-                let four = [first, first + 1, first + wide, first + wide + 1].map(|i| self.still.rgb[i]);
+                let four = [first, first + 1, first + wide, first + wide + 1].map(|i| self.still.colours[i]);
                 let index = row * WIDTH + column;
                 let gain = u32::from(self.vignette[index]);
                 for i in 0..3 {
@@ -257,8 +257,8 @@ impl Camera {
                     let (index, at) = (first + column - bounds.left as usize, row * WIDTH + column);
                     if sprite.near[index] > self.near[at] {
                         let gain = u16::from(self.vignette[at]);
-                        for (i, part) in sprite.rgb[index].into_iter().enumerate() {
-                            rgb[at * 3 + i] = (u16::from(part) * gain / 255) as u8;
+                        for (under, part) in rgb[at * 3..at * 3 + 3].iter_mut().zip(sprite.colours[index]) {
+                            *under = (u16::from(part) * gain / 255) as u8;
                         }
                     }
                 }
@@ -289,25 +289,25 @@ impl Camera {
                 let from = (row - moved.top) as usize * width + (shown.left - moved.left) as usize;
                 let to = (row - area.top) as usize * area_width + (shown.left - area.left) as usize;
                 let under = row as usize * WIDTH + shown.left as usize;
-                let points = sprite.near[from..from + wide].iter().zip(&sprite.rgb[from..from + wide]);
+                let points = sprite.near[from..from + wide].iter().zip(&sprite.colours[from..from + wide]);
                 let sums = self.smeared[to..to + wide].iter_mut().zip(&self.near[under..under + wide]);
                 for ((near, point), (sum, under)) in points.zip(sums) {
                     if near > under {
-                        *sum += together(*point);
+                        *sum += spread(*point);
                     }
                 }
             }
         }
         let weight = 1.0 / copies as f32;
         for (row, sums) in self.smeared.chunks_exact(area_width).enumerate() {
-            for (column, sum) in sums.iter().enumerate().filter(|(_, sum)| **sum > 0) {
-                let at = (row + area.top as usize) * WIDTH + column + area.left as usize;
+            let first = (row + area.top as usize) * WIDTH + area.left as usize;
+            for (column, sum) in sums.iter().copied().enumerate().filter(|(_, sum)| *sum > 0) {
+                let [red, green, blue, count] = [0, 16, 32, 48].map(|bits| (sum >> bits) as u16);
+                let at = first + column;
                 let gain = f32::from(self.vignette[at]) * (1.0 / 255.0);
-                let [over, times] = [gain * weight, 1.0 - (sum >> 48) as f32 * weight];
-                for i in 0..3 {
-                    let under = f32::from(rgb[at * 3 + i]);
-                    let part = (sum >> (16 * i)) as u16;
-                    rgb[at * 3 + i] = (under * times + f32::from(part) * over) as u8;
+                let times = 1.0 - f32::from(count) * weight;
+                for (under, sum) in rgb[at * 3..at * 3 + 3].iter_mut().zip([red, green, blue]) {
+                    *under = (f32::from(*under) * times + f32::from(sum) * (gain * weight)) as u8;
                 }
             }
         }
@@ -328,7 +328,9 @@ impl Camera {
     }
 }
 
-/// Red, green, blue and a one in 16 bits each: many such sums are one.
-fn together([red, green, blue]: [u8; 3]) -> u64 {
-    u64::from(red) | u64::from(green) << 16 | u64::from(blue) << 32 | 1 << 48
+/// The four numbers of a point in 16 bits each: many such sums are one.
+fn spread(point: [u8; 4]) -> u64 {
+    let pairs = u64::from(u32::from_le_bytes(point));
+    let pairs = (pairs | pairs << 16) & 0x0000_ffff_0000_ffff;
+    (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff
 }

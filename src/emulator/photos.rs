@@ -209,7 +209,7 @@ mod tests {
         let mut chance = Chance::new(1);
         let piece = shelf.take(&Sku::new("Pear"), Side::Any, &mut chance).expect("has photos");
         assert_eq!(piece.body.sheet.size(), (90, 120));
-        let left = piece.body.sheet.colour(0.2, 0.5, 0).to_array();
+        let left = piece.body.sheet.level(0).colour(0.2, 0.5).to_array();
         assert!(left[0] > 150.0 && left[1] < 90.0, "{left:?}");
         let coded = shelf.take(&Sku::new("Pear"), Side::Code, &mut chance).expect("has photos");
         assert!(coded.module.is_some() && coded.body.sheet.size().1 > 120);

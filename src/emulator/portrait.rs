@@ -290,7 +290,11 @@ pub fn picture(sku: &Sku, size: usize) -> Option<Picture> {
                 let sum: f32 = four
                     .iter()
                     .map(|at| {
-                        if canvas.near[*at] > 0.0 { f32::from(canvas.rgb[*at][i]) } else { 246.0 - 70.0 * shadow[*at] }
+                        if canvas.near[*at] > 0.0 {
+                            f32::from(canvas.colours[*at][i])
+                        } else {
+                            246.0 - 70.0 * shadow[*at]
+                        }
                     })
                     .sum();
                 rgb.push((sum / 4.0) as u8);

@@ -3,7 +3,8 @@
 use super::scene::{Body, KEY, Placed, Shade};
 use super::sheet::Sheet;
 use super::space::{Vec3, vec3};
-use wide::f32x4;
+use wide::bytemuck::cast;
+use wide::{f32x4, i16x8, u8x16};
 
 /// A pinhole that looks straight down; `focal` is in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,8 +152,8 @@ impl Default for Light {
 pub struct Canvas {
     /// The pixels it holds.
     pub area: Area,
-    /// Colours.
-    pub rgb: Vec<[u8; 3]>,
+    /// Red, green, blue and a one: four are written and added up at once, and a sum says of how many it is.
+    pub colours: Vec<[u8; 4]>,
     /// Nearness of what is seen; 0 where nothing is.
     pub near: Vec<f32>,
 }
@@ -162,8 +163,8 @@ impl Canvas {
     pub fn reset(&mut self, area: Area) {
         let (width, height) = area.size();
         self.area = area;
-        self.rgb.clear();
-        self.rgb.resize(width * height, [0; 3]);
+        self.colours.clear();
+        self.colours.resize(width * height, [0; 4]);
         self.near.clear();
         self.near.resize(width * height, 0.0);
     }
@@ -180,8 +181,8 @@ impl Canvas {
         for triangle in &mesh.triangles {
             let [(a, na, ta), (b, nb, tb), (c, nc, tc)] = triangle.map(|i| corners[i as usize]);
             let Some(facet) = Facet::of([a, b, c], scissors.common(&self.area)) else { continue };
-            let level = facet.level(sheet, [ta, tb, tc]);
-            let plain = (ta == tb && tb == tc).then(|| sheet.colour(ta[0], ta[1], level));
+            let level = sheet.level(facet.level(sheet, [ta, tb, tc]));
+            let plain = (ta == tb && tb == tc).then(|| level.colour(ta[0], ta[1]));
             facet.fill(self, |x, y, near, [wa, wb, wc]| {
                 let normal = (na * wa + nb * wb + nc * wc).unit();
                 let (lit, open) = match shade {
@@ -193,7 +194,7 @@ impl Canvas {
                 };
                 let colour = plain.unwrap_or_else(|| {
                     let (u, v) = (ta[0] * wa + tb[0] * wb + tc[0] * wc, ta[1] * wa + tb[1] * wb + tc[1] * wc);
-                    sheet.colour(u, v, level)
+                    level.colour(u, v)
                 });
                 glaze.colour(colour, glaze.light(normal, lit, open))
             });
@@ -221,7 +222,7 @@ impl Canvas {
             let [ta, tb, tc] = at.map(|(.., sheet)| sheet);
             if ta == tb && tb == tc {
                 if last.0 != ta {
-                    last = (ta, sheet.colour(ta[0], ta[1], 0));
+                    last = (ta, sheet.level(0).colour(ta[0], ta[1]));
                 }
                 let colours = at.map(|([.., near], tone, _)| {
                     let [red, green, blue, _] = tone.of(last.1).to_array();
@@ -229,7 +230,7 @@ impl Canvas {
                 });
                 facet.sweep(self, colours, |_, _, [colour]| colour);
             } else {
-                let level = facet.level(sheet, [ta, tb, tc]);
+                let level = sheet.level(facet.level(sheet, [ta, tb, tc]));
                 // A place on the sheet, by nearness, changes evenly over the picture.
                 let places = at.map(|([.., near], Tone { times, plus }, [u, v])| {
                     [f32x4::new([u * near, v * near, 0.0, near]), times, plus]
@@ -237,7 +238,7 @@ impl Canvas {
                 facet.sweep(self, places, |_, _, [place, times, plus]| {
                     let [u, v, _, near] = place.to_array();
                     let (u, v) = (u / near, v / near);
-                    let own = if sharp { sheet.colour(u, v, level) } else { sheet.nearest(u, v, level) };
+                    let own = if sharp { level.colour(u, v) } else { level.nearest(u, v) };
                     Tone { times, plus }.of(own)
                 });
             }
@@ -385,7 +386,7 @@ impl Facet {
                 let near = here[0].to_array()[3];
                 if near > canvas.near[index] {
                     canvas.near[index] = near;
-                    canvas.rgb[index] = bytes(colour(self.bounds.left + step, y, here));
+                    canvas.colours[index] = bytes(colour(self.bounds.left + step, y, here));
                 }
             }
         }
@@ -417,11 +418,13 @@ impl Facet {
     }
 }
 
-/// A colour, 0 to 255, as a picture holds it; what is brighter is white.
+/// A colour, 0 to 255, as a canvas holds it; what is brighter is white.
 #[inline(always)]
-pub fn bytes(colour: f32x4) -> [u8; 3] {
-    let [red, green, blue, _] = colour.max(f32x4::ZERO).min(f32x4::splat(255.0)).fast_trunc_int().to_array();
-    [red as u8, green as u8, blue as u8]
+pub fn bytes(colour: f32x4) -> [u8; 4] {
+    let whole = colour.fast_trunc_int();
+    let short = i16x8::from_i32x8_saturate(cast([whole, whole]));
+    let [[red, green, blue, _], ..]: [[u8; 4]; 4] = cast(u8x16::narrow_i16x8(short, short));
+    [red, green, blue, 1]
 }
 
 /// The next whole number; not `ceil`, which is a call where the processor is not known.

@@ -16,7 +16,7 @@ pub struct Sheet {
 /// One copy, with its last column once more before the first and its first behind the last, and its last row twice: what
 /// lies between two points can be read without asking where the sheet ends.
 #[derive(Debug, Clone, PartialEq)]
-struct Level {
+pub struct Level {
     width: i32,
     height: i32,
     /// With a fourth part that means nothing: four are read and reckoned with at once.
@@ -46,6 +46,30 @@ impl Level {
 
     fn point(&self, x: usize, y: usize) -> [u8; 4] {
         self.points[self.place(x as i32, y as i32)]
+    }
+
+    /// The colour at (`u`, `v`), 0 to 1, and a fourth part that means nothing; the sheet joins at left and right.
+    #[inline]
+    pub fn colour(&self, u: f32, v: f32) -> f32x4 {
+        let (x, y) = (u * self.width as f32 - 0.5, (v * self.height as f32 - 0.5).max(0.0));
+        // Not `floor`, which is a call where the processor is not known: `x` is hardly ever negative, `y` never.
+        let left = (x as i32 - i32::from(x < 0.0)).clamp(-1, self.width - 1);
+        let top = (y as i32).min(self.height - 1);
+        let (tx, ty) = (x - left as f32, y - top as f32);
+        let first = self.place(left, top);
+        let below = first + self.width as usize + 2;
+        let ([a, b], [c, d]) = (self.pair(first), self.pair(below));
+        let [a, b, c, d] = [a, b, c, d].map(parts);
+        let (above, below) = (a + (b - a) * tx, c + (d - c) * tx);
+        above + (below - above) * ty
+    }
+
+    /// The point that (`u`, `v`) lies in, 0 to 1.
+    #[inline]
+    pub fn nearest(&self, u: f32, v: f32) -> f32x4 {
+        // Cells are counted in 32 bits, which processors turn fractions into at once.
+        let (x, y) = ((u * self.width as f32) as i32, (v * self.height as f32) as i32);
+        parts(self.points[self.place(x.clamp(0, self.width - 1), y.clamp(0, self.height - 1))])
     }
 }
 
@@ -79,31 +103,9 @@ impl Sheet {
             .map(|[red, green, blue, _]| [red, green, blue])
     }
 
-    /// The colour at (`u`, `v`), 0 to 1, in the copy `level`, and a fourth part that means nothing; the sheet joins at left
-    /// and right.
-    #[inline]
-    pub fn colour(&self, u: f32, v: f32, level: usize) -> f32x4 {
-        let level = &self.levels[level.min(self.levels.len() - 1)];
-        let (x, y) = (u * level.width as f32 - 0.5, (v * level.height as f32 - 0.5).max(0.0));
-        // Not `floor`, which is a call where the processor is not known: `x` is hardly ever negative, `y` never.
-        let left = (x as i32 - i32::from(x < 0.0)).clamp(-1, level.width - 1);
-        let top = (y as i32).min(level.height - 1);
-        let (tx, ty) = (x - left as f32, y - top as f32);
-        let first = level.place(left, top);
-        let below = first + level.width as usize + 2;
-        let ([a, b], [c, d]) = (level.pair(first), level.pair(below));
-        let [a, b, c, d] = [a, b, c, d].map(parts);
-        let (above, below) = (a + (b - a) * tx, c + (d - c) * tx);
-        above + (below - above) * ty
-    }
-
-    /// The point that (`u`, `v`) lies in, 0 to 1, of the copy `level`.
-    #[inline]
-    pub fn nearest(&self, u: f32, v: f32, level: usize) -> f32x4 {
-        let level = &self.levels[level.min(self.levels.len() - 1)];
-        // Cells are counted in 32 bits, which processors turn fractions into at once.
-        let (x, y) = ((u * level.width as f32) as i32, (v * level.height as f32) as i32);
-        parts(level.points[level.place(x.clamp(0, level.width - 1), y.clamp(0, level.height - 1))])
+    /// The copy `level`, or the smallest where it has fewer.
+    pub fn level(&self, level: usize) -> &Level {
+        &self.levels[level.min(self.levels.len() - 1)]
     }
 }
 
@@ -329,6 +331,6 @@ mod tests {
     fn a_smaller_copy_keeps_the_mean() {
         let points: Vec<Rgb> = (0..64).map(|i| if i % 2 == 0 { [200, 0, 100] } else { [0, 200, 100] }).collect();
         let sheet = Sheet::new(8, 8, &points);
-        assert_eq!(sheet.colour(0.5, 0.5, 1).to_array()[..3], [100.0, 100.0, 100.0]);
+        assert_eq!(sheet.level(1).colour(0.5, 0.5).to_array()[..3], [100.0, 100.0, 100.0]);
     }
 }

@@ -48,26 +48,39 @@ impl Grid {
             // Whole rows first: sums that all go the same way are done many at a time, the more the shorter the numbers.
             self.sums.clear();
             self.sums.resize(columns * 3, 0);
-            for line in frame.rgb[first * columns * 3..last * columns * 3].chunks_exact(columns * 3) {
+            let lines = &frame.rgb[first * columns * 3..last * columns * 3];
+            // Four rows at once, as most cells have: their sums are written down once.
+            let mut fours = lines.chunks_exact(columns * 12);
+            for four in &mut fours {
+                let [a, b, c, d] = std::array::from_fn(|i| &four[i * columns * 3..(i + 1) * columns * 3]);
+                for ((((sum, a), b), c), d) in self.sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *sum += u16::from(*a) + u16::from(*b) + u16::from(*c) + u16::from(*d);
+                }
+            }
+            for line in fours.remainder().chunks_exact(columns * 3) {
                 for (sum, part) in self.sums.iter_mut().zip(line) {
                     *sum += u16::from(*part);
                 }
             }
+            let share = |columns: usize| 1.0 / (columns * (last - first)).max(1) as f32;
+            let share_of_four = share(4);
             let cells = cell_row * self.width..(cell_row + 1) * self.width;
             let cells = self.rgb[cells.clone()].iter_mut().zip(&mut self.luma[cells]);
             for ((rgb, luma), edges) in cells.zip(self.edges.windows(2)) {
                 let (from, to) = (edges[0], edges[1]);
                 let columns = &self.sums[from * 3..to * 3];
-                let sum: [u32; 3] = match <&[u16; 12]>::try_from(columns) {
+                let (sum, share): ([u32; 3], f32) = match <&[u16; 12]>::try_from(columns) {
                     // Four columns, as in most pictures, are added up without a loop: that takes 4 of 10 parts off the whole.
-                    Ok(four) => std::array::from_fn(|i| [0, 3, 6, 9].iter().map(|at| u32::from(four[at + i])).sum()),
-                    Err(_) => columns
-                        .as_chunks::<3>()
-                        .0
-                        .iter()
-                        .fold([0; 3], |sum, column| std::array::from_fn(|i| sum[i] + u32::from(column[i]))),
+                    Ok(four) => {
+                        let sum = |i: usize| [0, 3, 6, 9].iter().map(|at| u32::from(four[at + i])).sum();
+                        (std::array::from_fn(sum), share_of_four)
+                    }
+                    Err(_) => {
+                        let add =
+                            |sum: [u32; 3], column: &[u16; 3]| std::array::from_fn(|i| sum[i] + u32::from(column[i]));
+                        (columns.as_chunks::<3>().0.iter().fold([0; 3], add), share(to - from))
+                    }
                 };
-                let share = 1.0 / ((to - from) * (last - first)).max(1) as f32;
                 *rgb = sum.map(|sum| sum as f32 * share);
                 *luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
             }
@@ -113,28 +126,42 @@ pub fn gain(then: &Grid, now: &Grid) -> f32 {
     const BINS: usize = 512;
     const LARGEST: f32 = 4.0;
     const STEP: usize = 64;
-    // Most cells fall into the same bin; counting in four places in turn, none waits for the one before.
+    let half = then.luma.len() as u32 / 2;
+    // Within a bin the median lies about where the rest of the count does.
+    let median = |bin: usize, count: u32, sum: u32| {
+        let within = 1.0 - (sum - half) as f32 / count.max(1) as f32;
+        (bin as f32 + within.clamp(0.0, 1.0)) / BINS as f32 * LARGEST
+    };
+    // The sum keeps the ratio of two dark cells from being noise.
+    let place = |(then, now): (&f32, &f32)| (now + 8.0) / (then + 8.0) * (BINS as f32 / LARGEST);
+    // In most pictures nothing changed as a whole: the median lies just below or above one, which is told without sorting.
+    const ONE: usize = BINS / LARGEST as usize;
+    let below =
+        then.luma.iter().zip(&now.luma).map(place).fold([0u32; 3], |below, place| {
+            std::array::from_fn(|i| below[i] + u32::from(place < (ONE + i) as f32 - 1.0))
+        });
+    for (i, bin) in [ONE - 1, ONE].into_iter().enumerate() {
+        if below[i] <= half && half < below[i + 1] {
+            return median(bin, below[i + 1] - below[i], below[i + 1]);
+        }
+    }
+    // Many cells fall into the same bin; counting in four places in turn, none waits for the one before.
     let mut counts = [[0u32; 4]; BINS];
     for (then, now) in then.luma.chunks(STEP).zip(now.luma.chunks(STEP)) {
         // First the bins of many, which is reckoned for several at once.
         let mut bins = [0i32; STEP];
-        for (bin, (then, now)) in bins.iter_mut().zip(then.iter().zip(now)) {
-            // The sum keeps the ratio of two dark cells from being noise.
-            let ratio = (now + 8.0) / (then + 8.0);
-            *bin = (ratio * (BINS as f32 / LARGEST)).min(BINS as f32 - 1.0) as i32;
+        for (bin, pair) in bins.iter_mut().zip(then.iter().zip(now)) {
+            *bin = place(pair).min(BINS as f32 - 1.0) as i32;
         }
         for (place, bin) in bins[..then.len()].iter().enumerate() {
             counts[*bin as usize % BINS][place % 4] += 1;
         }
     }
-    let half = then.luma.len() as u32 / 2;
     let mut sum = 0;
     for (bin, count) in counts.iter().map(|counts| counts.iter().sum::<u32>()).enumerate() {
         sum += count;
         if sum > half {
-            // Within the bin the median lies about where the rest of the count does.
-            let within = 1.0 - (sum - half) as f32 / count.max(1) as f32;
-            return (bin as f32 + within.clamp(0.0, 1.0)) / BINS as f32 * LARGEST;
+            return median(bin, count, sum);
         }
     }
     1.0
