@@ -42,7 +42,10 @@ impl Trip {
         let settled = self.now.plus_millis(200);
         let (change, load) = (Grams(grams), Grams(self.load));
         let began = self.now.minus_millis(250);
-        self.give(200, CartInput::LoadSettled(SettledChange { change, margin: Grams(3.0), load, began, settled }));
+        self.give(
+            200,
+            CartInput::LoadSettled(SettledChange { change, margin: Grams(3.0), load, began, settled, dip: Grams(0.0) }),
+        );
         self.give(600, CartInput::Ticked);
         black_box(self.cart.view(self.now));
     }

@@ -125,7 +125,7 @@ impl Script {
                 CartInput::ScaleRecovered { load: Grams(self.load) }
             }
             "disturbed" => CartInput::LoadDisturbed,
-            // settled <change> [began <seconds ago>] [margin <grams>]
+            // settled <change> [began <seconds ago>] [margin <grams>] [dip <grams>]
             "settled" => {
                 self.load += number(0);
                 let named = |name: &str| rest.iter().position(|word| *word == name).map(|place| number(place + 1));
@@ -136,6 +136,7 @@ impl Script {
                     load: Grams(self.load),
                     began: now.minus_millis((ago * 1000.0) as u64),
                     settled: now,
+                    dip: Grams(named("dip").unwrap_or(0.0)),
                 })
             }
             "moved" => CartInput::ViewMoved,
@@ -270,6 +271,7 @@ impl Script {
                     let options = question.options.iter().map(name).collect::<Vec<_>>().join(" ");
                     match question.kind {
                         QuestionKind::TakeOneOut => "take one out".into(),
+                        QuestionKind::TakeOutAgain => "take out again".into(),
                         _ => format!("ask {options}").trim_end().to_owned(),
                     }
                 }

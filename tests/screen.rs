@@ -275,6 +275,7 @@ fn pages() -> Vec<(&'static str, CartView)> {
         ("ask-taken-out", view(Page::Ask(taken_out()))),
         ("ask-how-many", view(Page::Ask(how_many()))),
         ("ask-take-one-out", view(Page::Ask(Question { kind: QuestionKind::TakeOneOut, ..put_in() }))),
+        ("ask-take-out-again", view(Page::Ask(Question { kind: QuestionKind::TakeOutAgain, ..put_in() }))),
         ("ask-blind", notices(&[Notice::CameraFault(CameraFault::Covered)], Page::Ask(asked_blind))),
         ("browse", view(Page::Browse(put_in()))),
         ("browse-likely", view(Page::Browse(put_in_listed()))),

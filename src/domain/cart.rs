@@ -197,6 +197,9 @@ pub enum QuestionKind {
     HowMany(Sku),
     /// No question: one of several things shall be taken out again, to be weighed by itself.
     TakeOneOut,
+    /// No question: something went out while something else came in; what came in shall be taken out again, so that both are
+    /// weighed by themselves.
+    TakeOutAgain,
 }
 
 /// One answer that a question offers, with its picture.

@@ -165,7 +165,7 @@ impl ChangeEvidence {
     }
 
     /// What the changed region looks like now, and what it looked like before; nothing where nothing was seen.
-    fn seen(&self) -> (&[Candidate], &[Candidate]) {
+    pub(super) fn seen(&self) -> (&[Candidate], &[Candidate]) {
         let seen = self.sighting.as_ref();
         seen.map_or((&[], &[]), |sighting| (sighting.appeared.as_slice(), sighting.vanished.as_slice()))
     }
@@ -272,65 +272,19 @@ pub fn judge(settings: &FusionSettings, catalog: &Catalog, basket: &Basket, evid
     Judgement { verdict, scored, by_code, likelihood }
 }
 
-/// How often one thing goes out and another comes in as one change of the load; an estimate.
-const EXCHANGED: f64 = 0.02;
-
-/// One thing out and another in at once, where that explains a change so much better than all else that it may be taken for
-/// two changes: the load of what went out. Both must have been seen; `judgement` is that of the change as one thing.
-pub(super) fn exchanged(
-    settings: &FusionSettings,
-    catalog: &Catalog,
-    basket: &Basket,
-    evidence: &ChangeEvidence,
-    judgement: &Judgement,
-) -> Option<Grams> {
-    let change = evidence.change;
-    let sighting = evidence.sighting.as_ref().filter(|sighting| sighting.clear)?;
-    let came_in = Sight::new(settings, settings.sight_scale, &sighting.appeared, &sighting.vanished);
-    let went_out = Sight::new(settings, settings.vanished_scale, &sighting.vanished, &sighting.appeared);
-    let lines = basket.lines();
-    // What was seen on the side that a single change would not explain counts as far as it names something.
-    let named_in: f64 = catalog.products.keys().map(|sku| came_in.of(sku).exp()).sum::<f64>() + came_in.unknown.exp();
-    let named_out: f64 = lines.iter().map(|line| went_out.of(&line.sku).exp()).sum::<f64>() + went_out.unknown.exp();
-    let prior = match change.change.0 > 0.0 {
-        true => EXCHANGED / catalog.products.len().max(1) as f64 / named_out,
-        false => EXCHANGED / lines.len().max(1) as f64 / named_in,
-    };
-    let mut sum = 0.0;
-    let mut best: Option<(f64, Grams)> = None;
-    for line in &lines {
-        let gone = line.one();
-        if went_out.of(&line.sku) <= went_out.unknown {
-            continue;
-        }
-        for product in catalog.products.values() {
-            if product.sku == line.sku || came_in.of(&product.sku) <= came_in.unknown {
-                continue;
-            }
-            let (density, _) = pieces_density(settings, product, 1, change.change + gone, change.margin);
-            let score = prior * (came_in.of(&product.sku) + went_out.of(&line.sku)).exp() * density;
-            sum += score;
-            if best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, gone));
-            }
-        }
-    }
-    let (most, gone) = best?;
-    (most >= settings.book_above * (sum + judgement.likelihood.exp())).then_some(gone)
-}
-
 /// Log-likelihood of what was seen, for every product of the catalogue and for one that it does not hold, against that of
 /// the product that looks most like it.
-struct Sight<'a> {
+pub(super) struct Sight<'a> {
     by_sku: BTreeMap<&'a str, f64>,
     floor: f64,
-    unknown: f64,
+    /// The same of a product that we do not know.
+    pub(super) unknown: f64,
 }
 
 impl<'a> Sight<'a> {
     /// `seen` is what the region looks like on the side of the change that is judged, `other` on the other side: what it
     /// looked like before, too, says little about what came in.
-    fn new(settings: &FusionSettings, scale: f64, seen: &'a [Candidate], other: &[Candidate]) -> Sight<'a> {
+    pub(super) fn new(settings: &FusionSettings, scale: f64, seen: &'a [Candidate], other: &[Candidate]) -> Sight<'a> {
         let as_before = |sku: &Sku| {
             let there = other.iter().find(|candidate| candidate.sku == *sku);
             there.map_or(0.0, |there| (f64::from(there.similarity) - settings.unknown_similarity).max(0.0))
@@ -359,7 +313,7 @@ impl<'a> Sight<'a> {
         }
     }
 
-    fn of(&self, sku: &Sku) -> f64 {
+    pub(super) fn of(&self, sku: &Sku) -> f64 {
         self.by_sku.get(sku.as_str()).copied().unwrap_or(self.floor)
     }
 }
@@ -367,7 +321,7 @@ impl<'a> Sight<'a> {
 /// Prior of so many pieces of a product sold each coming in at once (index 0 is one piece); estimates.
 const PIECES_EACH: [f64; 6] = [0.90, 0.07, 0.02, 0.005, 0.003, 0.002];
 /// The same for loose produce sold by weight, which comes by the handful or bag; estimates.
-const PIECES_LOOSE: [f64; 10] = [0.40, 0.18, 0.13, 0.10, 0.07, 0.05, 0.03, 0.02, 0.01, 0.01];
+pub(super) const PIECES_LOOSE: [f64; 10] = [0.40, 0.18, 0.13, 0.10, 0.07, 0.05, 0.03, 0.02, 0.01, 0.01];
 
 /// How often one piece is seen in several places, against several pieces: in none of 271 simulated acts; an estimate.
 const ONE_IN_PLACES: f64 = 0.02;
@@ -566,7 +520,7 @@ fn same_goods(scored: Vec<Scored>) -> Vec<Scored> {
 }
 
 /// Density of a change, and its distance in deviations, if `pieces` of `product` made it.
-fn pieces_density(
+pub(super) fn pieces_density(
     settings: &FusionSettings,
     product: &Product,
     pieces: u32,
@@ -652,6 +606,7 @@ mod tests {
                 load: Grams(5000.0 + grams),
                 began: Stamp::from_millis(1000),
                 settled: Stamp::from_millis(1600),
+                dip: Grams(0.0),
             },
             sighting: (!seen.is_empty()).then(|| Sighting {
                 began: Stamp::from_millis(900),

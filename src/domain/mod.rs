@@ -5,6 +5,7 @@ pub mod calibration;
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
+mod exchange;
 pub mod fusion;
 pub mod gs1;
 pub mod offer;

@@ -21,6 +21,10 @@ pub struct SettledChange {
     pub began: Stamp,
     /// When it was quiet again.
     pub settled: Stamp,
+    /// How far below both the load before and the load now it stood for a moment in between: something went out before
+    /// something else came in.
+    #[serde(default, skip_serializing_if = "Grams::is_zero")]
+    pub dip: Grams,
 }
 
 /// Why the scale's readings cannot be used.
@@ -210,6 +214,8 @@ pub struct Settler {
     left_at: Option<(Stamp, u32)>,
     /// The last few loads that were fitted while something moved.
     fits: VecDeque<(Stamp, f64)>,
+    /// The lowest load that it stood at for [`DIP_MS`] since it moves.
+    lowest: f64,
 }
 
 impl Settler {
@@ -226,6 +232,7 @@ impl Settler {
             last_at: Stamp(0),
             left_at: None,
             fits: VecDeque::with_capacity(32),
+            lowest: 0.0,
         }
     }
 
@@ -332,6 +339,7 @@ impl Settler {
                     load: Grams(load),
                     began: since,
                     settled: at,
+                    dip: Grams(0.0),
                 })
             });
         }
@@ -347,11 +355,15 @@ impl Settler {
     fn leave(&mut self, before: f64, began: Stamp) -> Option<LoadEvent> {
         self.left_at = None;
         self.fits.clear();
+        self.lowest = before;
         self.state = State::Moving { before, began };
         Some(LoadEvent::Disturbed)
     }
 
     fn settle(&mut self, at: Stamp, before: f64, began: Stamp) -> Option<LoadEvent> {
+        if at.millis_since(began) >= DIP_MS {
+            self.lowest = self.tapered_mean(at, DIP_MS).map_or(self.lowest, |mean| mean.min(self.lowest));
+        }
         let settled = self.settled_at(at, before)?;
         let change = settled.load - before;
         let margin = (4.0 + (0.001 * change).powi(2) + settled.margin.powi(2)).sqrt();
@@ -362,6 +374,7 @@ impl Settler {
             load: Grams(settled.load),
             began,
             settled: at,
+            dip: Grams((before.min(settled.load) - self.lowest).max(0.0)),
         }))
     }
 
@@ -445,6 +458,9 @@ impl Settler {
         (weights > 2.0).then(|| sum / weights)
     }
 }
+
+/// Over so long a mean tells a load that stood for a moment from one that swings.
+const DIP_MS: u64 = 250;
 
 /// The damping that the fit begins with, as a share of the critical one.
 const DAMPING: f64 = 0.045;
@@ -580,6 +596,26 @@ mod tests {
                 let settled = change.settled.millis();
                 assert!(settled < 2500, "{mass} g, {hertz} Hz: settled at {settled} ms");
             }
+        }
+    }
+
+    #[test]
+    fn a_load_that_stood_lower_for_a_moment_is_told_with_its_dip() {
+        // So much goes out, and after so many seconds so much comes in.
+        for (out, seconds, into, least, most) in [
+            (200.0, 0.33, 550.0, 170.0, 205.0),
+            (500.0, 0.33, 520.0, 430.0, 510.0),
+            (200.0, 0.20, 550.0, 60.0, 205.0),
+            (0.0, 0.33, 550.0, 0.0, 5.0),
+            (0.0, 0.33, 2000.0, 0.0, 5.0),
+        ] {
+            let gone = |t: f64| if t < 2.0 { 0.0 } else { -out + ring(t, 2.0, out) };
+            let come = |t: f64| if t < 2.0 + seconds { 0.0 } else { into + ring(t, 2.0 + seconds, -into) };
+            let events = play(6.0, |t| 5000.0 + gone(t) + come(t));
+            let changes = changes(&events);
+            assert_eq!(changes.len(), 1, "{out} g out, {into} g in: {events:?}");
+            let dip = changes[0].dip.0;
+            assert!((least..=most).contains(&dip), "{out} g out, {into} g in after {seconds} s: {dip} g");
         }
     }
 

@@ -18,6 +18,11 @@ impl Grams {
     pub fn abs(self) -> Grams {
         Grams(self.0.abs())
     }
+
+    /// Whether it is nothing at all.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0.0
+    }
 }
 
 impl Add for Grams {

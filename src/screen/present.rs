@@ -376,6 +376,9 @@ impl Presenter<'_> {
             QuestionKind::TakeOneOut => {
                 self.say("Bitte nehmen Sie eines davon wieder heraus", "Please take one of them out again")
             }
+            QuestionKind::TakeOutAgain => {
+                self.say("Bitte nehmen Sie das Neue noch einmal heraus", "Please take the new thing out again")
+            }
         }
     }
 
@@ -389,13 +392,16 @@ impl Presenter<'_> {
             (Language::En, false) => format!("The scale shows {mass} less."),
         };
         let weighed = |option: &QuestionOption| matches!(option.quantity, Quantity::Weighed(_));
+        // Neither weighs what the scale shows.
+        let both = || self.say("Zugleich ging etwas anderes heraus.", "Something else went out at the same time.");
+        let hint = if question.kind == QuestionKind::TakeOutAgain { both() } else { hint };
         let hint = match footnote.filter(|_| question.options.iter().any(weighed)) {
             Some(footnote) => format!("{hint} {footnote}"),
             None => hint,
         };
         let price = |price: Money| match question.kind {
             QuestionKind::TakenOut => Money { minor: -price.minor.abs(), currency: price.currency },
-            QuestionKind::PutIn | QuestionKind::HowMany(_) | QuestionKind::TakeOneOut => price,
+            _ => price,
         };
         let options = question.options.iter().take(3).map(|option| OptionCard {
             sku: option.sku.clone(),
@@ -416,7 +422,7 @@ impl Presenter<'_> {
             options: options.collect(),
             counting: matches!(question.kind, QuestionKind::HowMany(_)),
             put_in: heavier && question.kind == QuestionKind::PutIn,
-            take_one_out: question.kind == QuestionKind::TakeOneOut,
+            take_one_out: matches!(question.kind, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain),
             containers: if question.offers_containers { containers.collect() } else { Vec::new() },
             container: question.container.map_or(0, |index| index + 1),
         }

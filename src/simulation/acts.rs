@@ -28,6 +28,8 @@ pub(super) struct Deed {
     /// Whether some of it is booked, as the part that it is, and whether that was asked about: pieces may settle one after
     /// the other.
     begun: Option<SettledBy>,
+    /// Whether the cart had it taken out again, to be put in once more: that was a question, too.
+    again: bool,
 }
 
 impl Deed {
@@ -108,6 +110,7 @@ impl Trip<'_> {
                 self.take_something(tally);
                 if self.chance.happens(0.3) {
                     // With both hands.
+                    tracing::debug!("{:.2} s: exchanges with both hands {:?}", self.now.seconds(), self.open.last());
                     let pause = self.chance.between(0.0, 350.0) as u64;
                     self.pass(pause, tally);
                 } else {
@@ -148,6 +151,7 @@ impl Trip<'_> {
             weighed: false,
             contact: done.changes,
             begun: None,
+            again: false,
         });
         self.settle_up(tally);
     }
@@ -175,8 +179,8 @@ impl Trip<'_> {
         let way = if shown { Way::Code } else { Way::In };
         self.watching.act(&self.simulation.eyes, way, sku, self.now, done.changes);
         let grams = self.world.coming(&done.items).0;
-        let deed =
-            Deed { sku: sku.clone(), pieces, grams, weighed: self.is_weighed(sku), contact: done.changes, begun: None };
+        let (weighed, contact) = (self.is_weighed(sku), done.changes);
+        let deed = Deed { sku: sku.clone(), pieces, grams, weighed, contact, begun: None, again: false };
         if self.shopper != Shopper::Dishonest {
             tally.items += deed.items();
         }
@@ -190,8 +194,8 @@ impl Trip<'_> {
         let sku = item.sku.clone()?;
         let done = self.world.take(self.now, item.id)?;
         self.watching.act(&self.simulation.eyes, Way::Out, &sku, self.now, done.changes);
-        let weighed = self.is_weighed(&sku);
-        self.open.push(Deed { sku, pieces: 1, grams: -item.mass.0, weighed, contact: done.changes, begun: None });
+        let (weighed, grams, contact) = (self.is_weighed(&sku), -item.mass.0, done.changes);
+        self.open.push(Deed { sku, pieces: 1, grams, weighed, contact, begun: None, again: false });
         if self.shopper != Shopper::Dishonest {
             tally.removals += 1;
         }
@@ -407,6 +411,7 @@ impl Trip<'_> {
             return;
         }
         let is_it = Some(&deed.sku) == sku.as_ref();
+        let by_shopper = by_shopper || deed.again;
         if let Some(rest) = deed.without(entry).filter(|_| is_it) {
             // Each piece counts when it is booked; a lot counts once, with its last part.
             if !by_shopper && !deed.weighed {
@@ -451,11 +456,23 @@ impl Trip<'_> {
         self.questions += 1;
         let Question { id, kind, change, options, likely, open, .. } = question;
         if let Some(lie) = self.lying {
+            if kind == QuestionKind::TakeOutAgain {
+                self.give(CartInput::Pressed(Press::Back), tally);
+                return;
+            }
             let press = match self.cheapest(&options).filter(|_| lie == Lie::Cheaper) {
                 Some(option) => Press::Choose { question: id, option },
                 None => Press::NotMine { question: id },
             };
             self.give(CartInput::Pressed(press), tally);
+            return;
+        }
+        if kind == QuestionKind::TakeOutAgain {
+            let came_in = self.open.iter().rfind(|deed| !deed.is_out() && deed.contact <= self.now).cloned();
+            match came_in {
+                Some(deed) => self.take_apart(&deed, tally),
+                None => self.give(CartInput::Pressed(Press::Back), tally),
+            }
             return;
         }
         let out = kind == QuestionKind::TakenOut;
@@ -494,7 +511,8 @@ impl Trip<'_> {
         }
         // Loose goods can only be weighed by themselves.
         if merged && !out && done.iter().any(|deed| deed.weighed) {
-            self.take_apart(id, &done[done.len() - 1], tally);
+            self.give(CartInput::Pressed(Press::Several { question: id }), tally);
+            self.take_apart(&done[done.len() - 1], tally);
             return;
         }
         // Who put two in does not press the picture that says one.
@@ -552,9 +570,8 @@ impl Trip<'_> {
         self.open.iter().filter(in_part).count() as u32
     }
 
-    /// Says that it was several things, takes the last one out again as bidden, and puts it back in.
-    fn take_apart(&mut self, question: u32, last: &Deed, tally: &mut Tally) {
-        self.give(CartInput::Pressed(Press::Several { question }), tally);
+    /// Takes the last of several things out again as bidden, and puts it back in.
+    fn take_apart(&mut self, last: &Deed, tally: &mut Tally) {
         let place = self.open.iter().position(|deed| deed.contact == last.contact && deed.sku == last.sku);
         let Some(deed) = place.map(|place| self.open.remove(place)) else { return };
         for _ in 0..deed.pieces {
@@ -566,7 +583,11 @@ impl Trip<'_> {
         }
         self.settle_up(tally);
         // A split of photos gave this product before, so it gives it again.
-        if self.put(&deed.sku, deed.pieces, tally).is_ok() && self.shopper != Shopper::Dishonest {
+        let put_in = self.put(&deed.sku, deed.pieces, tally).is_ok();
+        if let (true, Some(deed)) = (put_in, self.open.last_mut()) {
+            deed.again = true;
+        }
+        if put_in && self.shopper != Shopper::Dishonest {
             tally.items -= deed.items();
         }
     }

@@ -74,8 +74,9 @@ impl Cart {
             Press::Back => {
                 if let Some(open) = &mut self.question {
                     open.close_list();
-                    if open.question.kind == QuestionKind::TakeOneOut {
-                        open.question.kind = QuestionKind::PutIn;
+                    if matches!(open.question.kind, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain) {
+                        let put_in = open.question.change.0 > 0.0;
+                        open.question.kind = if put_in { QuestionKind::PutIn } else { QuestionKind::TakenOut };
                     }
                 } else if self.phase == Phase::Checkout && !self.paying() {
                     self.phase = Phase::Shopping;

@@ -3,9 +3,8 @@
 use super::machine::{Cart, CartSettings, OpenQuestion, Pending, Phase};
 use super::{CartOutput, Question, QuestionKind, QuestionOption, Sound};
 use crate::domain::basket::SettledBy;
-use crate::domain::fusion::{
-    ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, exchanged, judge,
-};
+use crate::domain::exchange::{Exchange, exchanged, went_out};
+use crate::domain::fusion::{ChangeEvidence, CodeSighting, Hypothesis, Judgement, Scored, Sighting, Verdict, judge};
 use crate::domain::offer::{likely, offered, options};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
@@ -172,11 +171,14 @@ impl Cart {
     /// on about the rest.
     fn take_apart(&mut self, change: SettledChange) -> bool {
         let least = self.settings.dead_band.0;
-        let leaves_some =
-            |pending: &Pending| change.change.0 < 0.0 && (pending.evidence.change.change + change.change).0 > least;
+        let leaves_some = |pending: &Pending| {
+            let open = &pending.evidence.change;
+            change.change.0 < 0.0 && ((open.change + change.change).0 > least || went_out(open).is_some())
+        };
         // A lot is taken out piece by piece: the question about the rest may stand already when the next one leaves.
         let takes_one = |open: &mut OpenQuestion| {
-            let bidden = open.question.kind == QuestionKind::TakeOneOut || open.pending.left_over;
+            let bids = matches!(open.question.kind, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain);
+            let bidden = bids || open.pending.left_over;
             bidden && leaves_some(&open.pending)
         };
         let waits = |pending: &Pending| pending.left_over && leaves_some(pending);
@@ -185,14 +187,18 @@ impl Cart {
             None => self.question.take_if(takes_one).map(|open| open.pending),
         };
         let Some(mut pending) = taken else { return false };
+        let exchanged = went_out(&pending.evidence.change);
         pending.evidence.change = sum(&pending.evidence.change, &change);
+        // Once all that came in is out again, what is left is what went out.
+        let fell = (-pending.evidence.change.change.0).max(0.0);
+        pending.evidence.change.dip = Grams(exchanged.map_or(0.0, |gone| (gone.0 - fell).max(0.0)));
         pending.parts.clear();
         pending.left_over = true;
         // A look that may have shown another change as well does not say which of the two is left.
         if let Some(seen) = pending.evidence.sighting.as_mut().filter(|_| pending.evidence.mixed) {
             seen.clear = false;
         }
-        if let Some(seen) = self.find_sighting(&change) {
+        if let Some(seen) = self.find_sighting(&change).filter(|_| exchanged.is_none()) {
             pending.tell_apart(&seen);
         }
         self.pending.push_back(pending);
@@ -210,7 +216,9 @@ impl Cart {
         }
         // What went in or out while the scale was blind has to be asked about; it may not be lost.
         if let (true, Some(before)) = (was_faulty, before) {
-            let change = SettledChange { change: load - before, margin: Grams(8.0), load, began: now, settled: now };
+            let margin = Grams(8.0);
+            let change =
+                SettledChange { change: load - before, margin, load, began: now, settled: now, dip: Grams(0.0) };
             if !self.is_nothing(&change) {
                 self.file(change, outputs);
             }
@@ -395,13 +403,28 @@ impl Cart {
                 }
                 continue;
             }
-            if let Some([out, into]) = self.exchange(&self.pending[index], &judgement) {
-                let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
-                for part in [into, out] {
-                    let evidence = self.evidence_of_part(&evidence, part);
-                    self.pending.insert(index, Pending { parts: vec![part], ..Pending::of(evidence) });
+            match self.exchange(&self.pending[index], &judgement) {
+                Some(Exchange::Gone(gone)) => {
+                    let Some(Pending { evidence, .. }) = self.pending.remove(index) else { break };
+                    for part in apart(&evidence.change, gone).into_iter().rev() {
+                        let evidence = self.evidence_of_part(&evidence, part);
+                        self.pending.insert(index, Pending { parts: vec![part], ..Pending::of(evidence) });
+                    }
+                    continue;
                 }
-                continue;
+                Some(Exchange::Unweighed) => {
+                    if self.question.is_some() || ask_at > now {
+                        index += 1;
+                    } else if let Some(pending) = self.pending.remove(index) {
+                        self.ask(pending, judgement.clone(), &options(&judgement.scored), outputs);
+                        if let Some(open) = &mut self.question {
+                            open.question.kind = QuestionKind::TakeOutAgain;
+                            open.close_list();
+                        }
+                    }
+                    continue;
+                }
+                None => {}
             }
             match judgement.verdict.clone() {
                 Verdict::Book(scored) if book_at <= now || proven(&scored) => {
@@ -459,15 +482,23 @@ impl Cart {
         several > one
     }
 
-    /// One thing out and another in that settled as one change: what went out and what came in.
-    fn exchange(&self, pending: &Pending, whole: &Judgement) -> Option<[SettledChange; 2]> {
-        if !pending.parts.is_empty() || matches!(whole.verdict, Verdict::Book(_)) {
+    /// One thing out and another in that settled as one change.
+    fn exchange(&self, pending: &Pending, whole: &Judgement) -> Option<Exchange> {
+        let evidence = &pending.evidence;
+        let felt = went_out(&evidence.change).is_some();
+        if pending.left_over {
+            return felt.then_some(Exchange::Unweighed);
+        }
+        // Who leans on the cart or lifts it moves the load, too, and is not seen to do anything.
+        let seen = evidence.sighting.is_some();
+        let one = match felt {
+            true => !seen,
+            false => matches!(whole.verdict, Verdict::Book(_)),
+        };
+        if !pending.parts.is_empty() || one {
             return None;
         }
-        let change = pending.evidence.change;
-        let gone = exchanged(&self.settings.fusion, &self.catalog, &self.basket, &pending.evidence, whole)?;
-        let out = SettledChange { change: Grams(-gone.0), load: change.load - change.change - gone, ..change };
-        Some([out, SettledChange { change: change.change + gone, ..change }])
+        exchanged(&self.settings.fusion, &self.catalog, &self.basket, evidence, whole)
     }
 
     /// A part with what was seen around it, or else with what was seen of the whole.
@@ -593,7 +624,8 @@ impl Cart {
             return true;
         }
         let margin = Grams(self.explicable() / 2.0);
-        let change = SettledChange { change: rest, margin, load, began: self.handled_at, settled: self.handled_at };
+        let (began, settled) = (self.handled_at, self.handled_at);
+        let change = SettledChange { change: rest, margin, load, began, settled, dip: Grams(0.0) };
         let evidence = ChangeEvidence::of(change);
         let judgement = self.judge(&evidence);
         let options = options(&judgement.scored);
@@ -618,14 +650,25 @@ fn undoes(settings: &CartSettings, first: &SettledChange, then: &SettledChange) 
     rest.0 <= settings.dead_band.0.max(first.margin.0 + then.margin.0)
 }
 
+/// A change in which so much went out first, as two.
+fn apart(change: &SettledChange, gone: Grams) -> [SettledChange; 2] {
+    let dip = Grams(0.0);
+    let out = SettledChange { change: Grams(-gone.0), load: change.load - change.change - gone, dip, ..*change };
+    [out, SettledChange { change: change.change + gone, dip, ..*change }]
+}
+
 /// Two changes that follow each other, as one.
 fn sum(first: &SettledChange, then: &SettledChange) -> SettledChange {
+    let before = |change: &SettledChange| change.load - change.change;
+    let lowest = |change: &SettledChange| change.load.0.min(before(change).0) - change.dip.0;
+    let ends = before(first).0.min(then.load.0);
     SettledChange {
         change: first.change + then.change,
         margin: Grams(first.margin.0.hypot(then.margin.0)),
         load: then.load,
         began: first.began,
         settled: then.settled,
+        dip: Grams((ends - lowest(first).min(lowest(then))).max(0.0)),
     }
 }
 

@@ -149,6 +149,14 @@ fn a_question_asks_what_it_is_about_with_at_most_three_answers() {
             "€1.19",
             true,
         ),
+        (
+            QuestionKind::TakeOutAgain,
+            36.0,
+            "Please take the new thing out again",
+            "Something else went out at the same time.",
+            "€1.19",
+            false,
+        ),
     ] {
         let view = view(Page::Ask(question(kind, change)));
         let PageView::Ask(card) = shown(&view, Language::En).page else { panic!("another page") };
