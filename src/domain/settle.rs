@@ -133,8 +133,8 @@ enum State {
     Starting,
     /// Nothing moves; `load` is the reference, `told` what was last told of it.
     Quiet { load: f64, told: f64, since: Stamp, ringing: Ringing },
-    /// Something moves; `before` was the last quiet load.
-    Moving { before: f64, began: Stamp },
+    /// Something moves; `before` was the last quiet load, which still swung so far.
+    Moving { before: f64, began: Stamp, swing: f64 },
     /// The readings are not to be believed.
     Faulty(ScaleFault),
 }
@@ -272,7 +272,7 @@ impl Settler {
         match self.state {
             State::Starting => self.start(at),
             State::Quiet { .. } => self.watch(at, filtered),
-            State::Moving { before, began } => self.settle(at, before, began),
+            State::Moving { before, began, swing } => self.settle(at, before, began, swing),
             State::Faulty(_) => None,
         }
     }
@@ -314,7 +314,7 @@ impl Settler {
         if (reading - load).abs() > settings.onset.0 + envelope {
             let (first, count) = self.left_at.map_or((at, 1), |(first, count)| (first, count + 1));
             self.left_at = Some((first, count));
-            return if count >= 3 { self.leave(told, first) } else { None };
+            return if count >= 3 { self.leave(told, first, envelope) } else { None };
         }
         self.left_at = None;
         let (mean, refining) = match envelope > settings.onset.0 {
@@ -344,7 +344,7 @@ impl Settler {
             });
         }
         if deviation.abs() > settings.slow_onset.0 + 0.2 * envelope {
-            return self.leave(told, at.minus_millis(settings.window_ms / 2));
+            return self.leave(told, at.minus_millis(settings.window_ms / 2), envelope);
         }
         let most = settings.drift_per_second.0 * 0.0125;
         let step = deviation.clamp(-most, most);
@@ -352,15 +352,15 @@ impl Settler {
         None
     }
 
-    fn leave(&mut self, before: f64, began: Stamp) -> Option<LoadEvent> {
+    fn leave(&mut self, before: f64, began: Stamp, swing: f64) -> Option<LoadEvent> {
         self.left_at = None;
         self.fits.clear();
         self.lowest = before;
-        self.state = State::Moving { before, began };
+        self.state = State::Moving { before, began, swing };
         Some(LoadEvent::Disturbed)
     }
 
-    fn settle(&mut self, at: Stamp, before: f64, began: Stamp) -> Option<LoadEvent> {
+    fn settle(&mut self, at: Stamp, before: f64, began: Stamp, swing: f64) -> Option<LoadEvent> {
         if at.millis_since(began) >= DIP_MS {
             self.lowest = self.tapered_mean(at, DIP_MS).map_or(self.lowest, |mean| mean.min(self.lowest));
         }
@@ -368,13 +368,15 @@ impl Settler {
         let change = settled.load - before;
         let margin = (4.0 + (0.001 * change).powi(2) + settled.margin.powi(2)).sqrt();
         self.state = Settler::quiet(&settled, at);
+        // A heavy load that has just landed goes on swinging, and is lower than it will be now and then.
+        let dip = Some(before.min(settled.load) - self.lowest).filter(|dip| *dip > swing).unwrap_or(0.0);
         Some(LoadEvent::Settled(SettledChange {
             change: Grams(change),
             margin: Grams(margin),
             load: Grams(settled.load),
             began,
             settled: at,
-            dip: Grams((before.min(settled.load) - self.lowest).max(0.0)),
+            dip: Grams(dip),
         }))
     }
 

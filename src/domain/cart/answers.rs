@@ -10,15 +10,13 @@ use crate::domain::checkout::Checkout;
 use crate::domain::fusion::{ChangeEvidence, Hypothesis, Judgement, LEAST_REST, Sighting};
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::settle::SettledChange;
-use crate::domain::units::{Grams, Gtin, Sku, Stamp, WeighedGrams};
+use crate::domain::units::{Grams, Sku, Stamp, WeighedGrams};
 
 /// What is named weighs at most so many deviations more or less than it should; beyond that something else moved with it (an
 /// estimate). Wider, and a carton would hide behind a pineapple.
 const OTHERWISE_LIKELY: f64 = 3.5;
 /// What came in was seen to be what it is called where nothing looked more like it than by this (cosine, an estimate).
 pub(super) const LOOKS_ALIKE: f32 = 0.1;
-/// Things that one movement brings in land within so long (an estimate).
-const SAME_MOVEMENT_MS: u64 = 4000;
 /// What goes out weighs what it weighed going in, give or take so many grams.
 pub(super) const ALIKE: f64 = 4.0;
 
@@ -240,19 +238,8 @@ impl Cart {
             seen.vanished.retain(|candidate| candidate.sku != *sku);
             Sighting { clear: false, ..seen }
         });
-        // A code that has sold a line of the same movement already is no code of the rest.
-        let booked = self.basket.entries().iter().rev().take(3).filter(|entry| {
-            let (then, now) = (entry.evidence.began, change.began);
-            let apart_ms = then.millis_since(now).max(now.millis_since(then));
-            entry.evidence.settled_by == SettledBy::CodeAndWeight && apart_ms <= SAME_MOVEMENT_MS
-        });
-        let booked = booked.filter_map(|entry| match &entry.movement {
-            Movement::Added { sku, .. } => Some(sku),
-            _ => None,
-        });
-        let gtin_of = |sku: &Sku| self.catalog.product(sku).and_then(|product| product.gtin);
-        let used: Vec<Gtin> = booked.chain([sku]).filter_map(gtin_of).collect();
-        let codes = evidence.codes.iter().copied().filter(|code| !used.contains(code)).collect();
+        let own = self.catalog.product(sku).and_then(|product| product.gtin);
+        let codes = evidence.codes.iter().copied().filter(|code| Some(*code) != own).collect();
         Some(ChangeEvidence { sighting, codes, ..ChangeEvidence::of(rest) })
     }
 
@@ -303,7 +290,7 @@ impl Cart {
             Hypothesis::OwnThing => (Movement::OwnThing { mass: change.change }, Sound::Booked),
             Hypothesis::Unknown => return,
         };
-        self.forget_labels(decided);
+        self.forget_code(&decided.hypothesis);
         let removed = self.last_removal(&decided.hypothesis);
         let entry = LedgerEntry {
             at: now,

@@ -156,13 +156,14 @@ impl Cart {
         }
     }
 
-    /// Forgets the labels of goods that are booked, so that none counts twice.
-    pub(super) fn forget_labels(&mut self, decided: &Decided) {
-        if let (Hypothesis::Added { sku, .. }, Some(HowWeighed { by: WeighedBy::Label, .. })) =
-            (&decided.hypothesis, &decided.weighed)
-        {
-            let gtin = self.catalog.product(sku).and_then(|product| product.gtin);
-            self.codes.retain(|code| Some(code.gtin) != gtin);
+    /// Forgets the code of goods that are booked, so that none counts twice.
+    pub(super) fn forget_code(&mut self, booked: &Hypothesis) {
+        let Hypothesis::Added { sku, .. } = booked else { return };
+        let Some(gtin) = self.catalog.product(sku).and_then(|product| product.gtin) else { return };
+        self.codes.retain(|code| code.gtin != gtin);
+        let asked = self.question.iter_mut().map(|open| &mut open.pending);
+        for pending in self.pending.iter_mut().chain(asked) {
+            pending.evidence.codes.retain(|code| *code != gtin);
         }
     }
 
