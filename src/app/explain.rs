@@ -71,8 +71,13 @@ fn of_input(input: &CartInput) -> Option<(Kind, String)> {
     Some(match input {
         CartInput::LoadSettled(change) => {
             let took = change.settled.millis_since(change.began);
+            // A few grams are noise.
+            let dip = match change.dip.0 >= 10.0 {
+                true => format!(", {:.0} g lower for a moment before", change.dip.0),
+                false => String::new(),
+            };
             let text = format!(
-                "load settled: {:+.1} g +- {:.1} g after {took} ms, now {:.0} g",
+                "load settled: {:+.1} g +- {:.1} g after {took} ms, now {:.0} g{dip}",
                 change.change.0, change.margin.0, change.load.0
             );
             (Kind::Load, text)
