@@ -131,7 +131,7 @@ impl Default for FusionSettings {
             vanished_scale: 8.0,
             as_before: 0.5,
             unknown_similarity: 0.25,
-            book_above: 0.975,
+            book_above: 0.9725,
             book_unseen_above: 0.99,
             offer_above: 0.92,
             outlier: 0.002,
