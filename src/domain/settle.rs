@@ -368,8 +368,9 @@ impl Settler {
         let change = settled.load - before;
         let margin = (4.0 + (0.001 * change).powi(2) + settled.margin.powi(2)).sqrt();
         self.state = Settler::quiet(&settled, at);
-        // A heavy load that has just landed goes on swinging, and is lower than it will be now and then.
-        let dip = Some(before.min(settled.load) - self.lowest).filter(|dip| *dip > swing).unwrap_or(0.0);
+        // A heavy load that has just landed goes on swinging: the mean of such a moment may be low, too.
+        let dip = before.min(settled.load) - self.lowest;
+        let dip = if dip > SWING_LEFT * swing { dip } else { 0.0 };
         Some(LoadEvent::Settled(SettledChange {
             change: Grams(change),
             margin: Grams(margin),
@@ -463,6 +464,8 @@ impl Settler {
 
 /// Over so long a mean tells a load that stood for a moment from one that swings.
 const DIP_MS: u64 = 250;
+/// How much of a swing of 4 Hz and more such a mean may hold.
+const SWING_LEFT: f64 = 0.25;
 
 /// The damping that the fit begins with, as a share of the critical one.
 const DAMPING: f64 = 0.045;
