@@ -22,7 +22,8 @@ pub(super) enum Exchange {
 const EXCHANGED: f64 = 0.02;
 /// The load stood no lower than what went out weighs, give or take so many grams.
 const DIP_OFF: f64 = 4.0;
-/// How often it stood there long enough to be felt whole, rather than in part; in 14 of 26 simulated exchanges.
+/// How often it stood there long enough to be felt whole, rather than in part; an estimate. In 28 simulated exchanges it was
+/// felt within 5 g in 8, and to at least three quarters in 22.
 const FELT_WHOLE: f64 = 0.5;
 
 /// What at least went out before something came in, where the load shows that.
