@@ -202,6 +202,13 @@ pub enum QuestionKind {
     TakeOutAgain,
 }
 
+impl QuestionKind {
+    /// Whether it is no question, but bids to take something out again.
+    pub fn is_bidding(&self) -> bool {
+        matches!(self, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain)
+    }
+}
+
 /// One answer that a question offers, with its picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuestionOption {

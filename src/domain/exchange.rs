@@ -49,81 +49,10 @@ pub(super) fn exchanged(
     evidence: &ChangeEvidence,
     judgement: &Judgement,
 ) -> Option<Exchange> {
-    match went_out(&evidence.change) {
-        Some(fell) => Some(felt(settings, catalog, basket, evidence, fell)),
-        None => seen(settings, catalog, basket, evidence, judgement),
-    }
-}
-
-/// The load fell by `fell` and more before it rose: what went out, where that is a line, or all of it, beyond doubt.
-fn felt(
-    settings: &FusionSettings,
-    catalog: &Catalog,
-    basket: &Basket,
-    evidence: &ChangeEvidence,
-    fell: Grams,
-) -> Exchange {
     let change = evidence.change;
-    let (appeared, vanished) = evidence.seen();
-    let came_in = Sight::new(settings, settings.sight_scale, appeared, vanished);
-    let gone = Sight::new(settings, settings.vanished_scale, vanished, appeared);
-    let comes_in = |mass: Grams, margin: Grams| -> f64 {
-        let products = catalog.products.values();
-        products.map(|product| came_in.of(&product.sku).exp() * density(settings, product, mass, margin)).sum()
-    };
-    // How probable it is that a line, or all of it, went out; and that part of a lot did, whose mass nobody knows.
-    let whole = |line: &Line| {
-        let mass = line.one();
-        gone.of(&line.sku).exp() * dip_density(fell, mass) * comes_in(change.change + mass, change.margin)
-    };
-    let part = |line: &Line| {
-        let is_lot = matches!(line.quantity, Quantity::Weighed(_)) && line.mass.0 > fell.0 + LEAST_REST.0;
-        let Some(product) = catalog.product(&line.sku).filter(|_| is_lot) else { return 0.0 };
-        let pieces = (1..=PIECES_LOOSE.len() as u32).map(|pieces| Grams(product.weight.mean.0 * f64::from(pieces)));
-        let spread = Grams(2.0 * product.weight.spread.0);
-        let each = pieces.take_while(|mass| mass.0 < line.mass.0).map(|mass| {
-            // The piece itself may weigh more or less than most.
-            let felt = dip_density(fell, Grams(mass.0.max(fell.0)));
-            let off = (mass.0 - fell.0).min(0.0) / product.weight.spread.0.max(1.0);
-            felt * (-0.5 * off * off).exp() * comes_in(change.change + mass, spread)
-        });
-        gone.of(&line.sku).exp() * each.sum::<f64>()
-    };
-    let lines = basket.lines();
-    let unknown =
-        gone.unknown.exp() * settings.unknown * dip_density(fell, fell) * comes_in(change.change + fell, fell);
-    let all: f64 = unknown + lines.iter().map(|line| whole(line) + part(line)).sum::<f64>();
-    let best = lines.iter().max_by(|a, b| whole(a).total_cmp(&whole(b)));
-    let alike = |mass: Grams| {
-        let same = lines.iter().filter(|line| (line.one() - mass).abs().0 <= DIP_OFF);
-        same.map(whole).sum::<f64>()
-    };
-    match best.map(Line::one).filter(|mass| alike(*mass) >= settings.book_above * all) {
-        Some(mass) => Exchange::Gone(mass),
-        None => Exchange::Unweighed,
+    if let Some(fell) = went_out(&change) {
+        return Some(felt(settings, catalog, basket, evidence, fell));
     }
-}
-
-/// How probable a mass is per gram as one piece of a product, or some of it where it is loose.
-fn density(settings: &FusionSettings, product: &Product, mass: Grams, margin: Grams) -> f64 {
-    match product.price {
-        Price::Each(_) => pieces_density(settings, product, 1, mass, margin).0,
-        Price::PerKg(_) => (1..)
-            .zip(PIECES_LOOSE)
-            .map(|(pieces, prior)| prior * pieces_density(settings, product, pieces, mass, margin).0)
-            .sum(),
-    }
-}
-
-/// The view shows what went out and what came in.
-fn seen(
-    settings: &FusionSettings,
-    catalog: &Catalog,
-    basket: &Basket,
-    evidence: &ChangeEvidence,
-    judgement: &Judgement,
-) -> Option<Exchange> {
-    let change = evidence.change;
     let sighting = evidence.sighting.as_ref().filter(|sighting| sighting.clear)?;
     let came_in = Sight::new(settings, settings.sight_scale, &sighting.appeared, &sighting.vanished);
     let went_out = Sight::new(settings, settings.vanished_scale, &sighting.vanished, &sighting.appeared);
@@ -156,4 +85,66 @@ fn seen(
     }
     let (most, gone) = best?;
     (most >= settings.book_above * (sum + judgement.likelihood.exp())).then_some(Exchange::Gone(gone))
+}
+
+/// The load fell by `fell` and more before it rose: what went out, where that is a line, or all of it, beyond doubt.
+fn felt(
+    settings: &FusionSettings,
+    catalog: &Catalog,
+    basket: &Basket,
+    evidence: &ChangeEvidence,
+    fell: Grams,
+) -> Exchange {
+    let change = evidence.change;
+    let (appeared, vanished) = evidence.seen();
+    let came_in = Sight::new(settings, settings.sight_scale, appeared, vanished);
+    let gone = Sight::new(settings, settings.vanished_scale, vanished, appeared);
+    let likely: Vec<(f64, &Product)> =
+        catalog.products.values().map(|product| (came_in.of(&product.sku).exp(), product)).collect();
+    let comes_in = |mass: Grams, margin: Grams| -> f64 {
+        likely.iter().map(|(seen, product)| seen * density(settings, product, mass, margin)).sum()
+    };
+    // How probable it is that a line, or all of it, went out; and that part of a lot did, whose mass nobody knows.
+    let whole = |line: &Line| {
+        let mass = line.one();
+        gone.of(&line.sku).exp() * dip_density(fell, mass) * comes_in(change.change + mass, change.margin)
+    };
+    let part = |line: &Line| {
+        let is_lot = matches!(line.quantity, Quantity::Weighed(_)) && line.mass.0 > fell.0 + LEAST_REST.0;
+        let Some(product) = catalog.product(&line.sku).filter(|_| is_lot) else { return 0.0 };
+        let pieces = (1..=PIECES_LOOSE.len() as u32).map(|pieces| Grams(product.weight.mean.0 * f64::from(pieces)));
+        let spread = Grams(2.0 * product.weight.spread.0);
+        let each = pieces.take_while(|mass| mass.0 < line.mass.0).map(|mass| {
+            // The piece itself may weigh more or less than most.
+            let felt = dip_density(fell, Grams(mass.0.max(fell.0)));
+            let off = (mass.0 - fell.0).min(0.0) / product.weight.spread.0.max(1.0);
+            felt * (-0.5 * off * off).exp() * comes_in(change.change + mass, spread)
+        });
+        gone.of(&line.sku).exp() * each.sum::<f64>()
+    };
+    let lines = basket.lines();
+    let unknown =
+        gone.unknown.exp() * settings.unknown * dip_density(fell, fell) * comes_in(change.change + fell, fell);
+    let wholes: Vec<(Grams, f64)> = lines.iter().map(|line| (line.one(), whole(line))).collect();
+    let all: f64 = unknown + lines.iter().zip(&wholes).map(|(line, (_, whole))| whole + part(line)).sum::<f64>();
+    let best = wholes.iter().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(mass, _)| *mass);
+    let alike = |mass: Grams| {
+        let same = wholes.iter().filter(|(other, _)| (*other - mass).abs().0 <= DIP_OFF);
+        same.map(|(_, whole)| whole).sum::<f64>()
+    };
+    match best.filter(|mass| alike(*mass) >= settings.book_above * all) {
+        Some(mass) => Exchange::Gone(mass),
+        None => Exchange::Unweighed,
+    }
+}
+
+/// How probable a mass is per gram as one piece of a product, or some of it where it is loose.
+fn density(settings: &FusionSettings, product: &Product, mass: Grams, margin: Grams) -> f64 {
+    match product.price {
+        Price::Each(_) => pieces_density(settings, product, 1, mass, margin).0,
+        Price::PerKg(_) => (1..)
+            .zip(PIECES_LOOSE)
+            .map(|(pieces, prior)| prior * pieces_density(settings, product, pieces, mass, margin).0)
+            .sum(),
+    }
 }

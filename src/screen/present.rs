@@ -401,7 +401,9 @@ impl Presenter<'_> {
         };
         let price = |price: Money| match question.kind {
             QuestionKind::TakenOut => Money { minor: -price.minor.abs(), currency: price.currency },
-            _ => price,
+            QuestionKind::PutIn | QuestionKind::HowMany(_) | QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain => {
+                price
+            }
         };
         let options = question.options.iter().take(3).map(|option| OptionCard {
             sku: option.sku.clone(),
@@ -422,7 +424,7 @@ impl Presenter<'_> {
             options: options.collect(),
             counting: matches!(question.kind, QuestionKind::HowMany(_)),
             put_in: heavier && question.kind == QuestionKind::PutIn,
-            take_one_out: matches!(question.kind, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain),
+            take_one_out: question.kind.is_bidding(),
             containers: if question.offers_containers { containers.collect() } else { Vec::new() },
             container: question.container.map_or(0, |index| index + 1),
         }

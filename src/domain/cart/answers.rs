@@ -72,7 +72,7 @@ impl Cart {
             Press::Back => {
                 if let Some(open) = &mut self.question {
                     open.close_list();
-                    if matches!(open.question.kind, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain) {
+                    if open.question.kind.is_bidding() {
                         let put_in = open.question.change.0 > 0.0;
                         open.question.kind = if put_in { QuestionKind::PutIn } else { QuestionKind::TakenOut };
                     }

@@ -177,8 +177,7 @@ impl Cart {
         };
         // A lot is taken out piece by piece: the question about the rest may stand already when the next one leaves.
         let takes_one = |open: &mut OpenQuestion| {
-            let bids = matches!(open.question.kind, QuestionKind::TakeOneOut | QuestionKind::TakeOutAgain);
-            let bidden = bids || open.pending.left_over;
+            let bidden = open.question.kind.is_bidding() || open.pending.left_over;
             bidden && leaves_some(&open.pending)
         };
         let waits = |pending: &Pending| pending.left_over && leaves_some(pending);
