@@ -35,6 +35,7 @@ fn catalog() -> Catalog {
         tare: Grams(0.0),
         vat_permille: 70,
         group: "test".into(),
+        look_alikes: Vec::new(),
         restriction: None,
     };
     Catalog {
@@ -45,8 +46,8 @@ fn catalog() -> Catalog {
     }
 }
 
-/// The same with limes, some of which weigh twice as much as others, and with cheese, whose label carries a number of the
-/// store's own: zeros stand where the weight of the piece is.
+/// The same with limes, some of which weigh twice as much as others, with quark that the camera takes for yoghurt, and with
+/// cheese, whose label carries a number of the store's own: zeros stand where the weight of the piece is.
 fn catalog_with_cheese() -> Catalog {
     let mut catalog = catalog();
     let mut cheese = catalog.products[&Sku::new("pear")].clone();
@@ -57,7 +58,11 @@ fn catalog_with_cheese() -> Catalog {
     let mut lime = catalog.products[&Sku::new("soup")].clone();
     lime.sku = Sku::new("lime");
     lime.weight = UnitWeight { mean: Grams(80.0), spread: Grams(16.0), unsure: Grams(0.0) };
-    for product in [cheese, lime] {
+    let mut quark = catalog.products[&Sku::new("yoghurt")].clone();
+    quark.sku = Sku::new("quark");
+    let yoghurt = catalog.products.get_mut(&Sku::new("yoghurt")).expect("there is yoghurt");
+    yoghurt.look_alikes.push(quark.sku.clone());
+    for product in [cheese, lime, quark] {
         catalog.products.insert(product.sku.clone(), product);
     }
     catalog
@@ -141,7 +146,8 @@ impl Script {
             }
             "moved" => CartInput::ViewMoved,
             "stilled" => CartInput::ViewStilled,
-            // seen <sku> <similarity> ... [gone <sku> <similarity> ...]: began 0.8 s ago; what follows `gone` was there before
+            // seen <sku> <similarity> ... [gone <sku> <similarity> ...] [area <share>] [unclear]: began 0.8 s ago; what follows
+            // `gone` was there before
             "seen" => {
                 let candidates = |words: &[&str]| -> Vec<Candidate> {
                     let candidate = |pair: &[&str]| Candidate {
@@ -152,21 +158,16 @@ impl Script {
                 };
                 let clear = rest.last() != Some(&"unclear");
                 let rest = if clear { rest } else { &rest[..rest.len() - 1] };
+                let (rest, area) = match rest.iter().position(|word| *word == "area") {
+                    Some(place) => (&rest[..place], number(place + 1) as f32),
+                    None => (rest, 0.1),
+                };
                 let (appeared, vanished) = match rest.iter().position(|word| *word == "gone") {
                     Some(place) => (candidates(&rest[..place]), candidates(&rest[place + 1..])),
                     None => (candidates(rest), Vec::new()),
                 };
                 let (began, ended) = (now.minus_millis(800), now);
-                CartInput::Sighted(Sighting {
-                    began,
-                    ended,
-                    appeared,
-                    vanished,
-                    frames: 3,
-                    area: 0.1,
-                    places: 1,
-                    clear,
-                })
+                CartInput::Sighted(Sighting { began, ended, appeared, vanished, frames: 3, area, places: 1, clear })
             }
             // code <GTIN> [net <grams>]
             "code" => {

@@ -115,6 +115,9 @@ pub struct Product {
     pub vat_permille: u16,
     /// The group it is shown in, for example `fruit`.
     pub group: String,
+    /// What the camera takes for this product: they look alike to it, so that their weight, a code or the shopper decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub look_alikes: Vec<Sku>,
     /// What staff must do first, where anything.
     #[serde(default)]
     pub restriction: Option<Restriction>,
@@ -174,6 +177,11 @@ impl Catalog {
             if !(weight.mean.0 > 0.0 && weight.spread.0 >= 0.0 && weight.unsure.0 >= 0.0) {
                 faults.push(format!("{sku}: its weight {} +- {} is not possible", weight.mean, weight.spread));
             }
+            for other in &product.look_alikes {
+                if other == sku || !self.products.contains_key(other) {
+                    faults.push(format!("{sku}: its look-alike {other} is not another product of this catalogue"));
+                }
+            }
             if product.names.de.is_empty() || product.names.en.is_empty() {
                 faults.push(format!("{sku}: it lacks a German or an English name"));
             }
@@ -189,5 +197,37 @@ impl Catalog {
             }
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_alike_is_another_product_of_the_catalogue() {
+        let product = |sku: &str, look_alikes: &[&str]| Product {
+            sku: Sku::new(sku),
+            names: Names { de: sku.into(), en: sku.into() },
+            gtin: None,
+            plu: None,
+            price: Price::Each(Money::eur_cents(299)),
+            weight: UnitWeight { mean: Grams(1000.0), spread: Grams(120.0), unsure: Grams(0.0) },
+            tare: Grams(0.0),
+            vat_permille: 70,
+            group: "melons".into(),
+            look_alikes: look_alikes.iter().map(|sku| Sku::new(sku)).collect(),
+            restriction: None,
+        };
+        for (look_alikes, faults) in [
+            (&["cantaloupe"][..], &[][..]),
+            (&["galia"], &["galia: its look-alike galia is not another product of this catalogue"]),
+            (&["cantalope"], &["galia: its look-alike cantalope is not another product of this catalogue"]),
+        ] {
+            let products = [product("galia", look_alikes), product("cantaloupe", &[])];
+            let products = products.into_iter().map(|product| (product.sku.clone(), product)).collect();
+            let catalog = Catalog { version: "1".into(), currency: Currency::EUR, products, containers: Vec::new() };
+            assert_eq!(catalog.faults(), faults, "{look_alikes:?}");
+        }
     }
 }

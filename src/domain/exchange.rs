@@ -54,8 +54,8 @@ pub(super) fn exchanged(
         return Some(felt(settings, catalog, basket, evidence, fell));
     }
     let sighting = evidence.sighting.as_ref().filter(|sighting| sighting.clear)?;
-    let came_in = Sight::new(settings, settings.sight_scale, &sighting.appeared, &sighting.vanished);
-    let went_out = Sight::new(settings, settings.vanished_scale, &sighting.vanished, &sighting.appeared);
+    let came_in = Sight::new(settings, catalog, settings.sight_scale, &sighting.appeared, &sighting.vanished);
+    let went_out = Sight::new(settings, catalog, settings.vanished_scale, &sighting.vanished, &sighting.appeared);
     let lines = basket.lines();
     // What was seen on the side that a single change would not explain counts as far as it names something.
     let named_in: f64 = catalog.products.keys().map(|sku| came_in.of(sku).exp()).sum::<f64>() + came_in.unknown.exp();
@@ -97,8 +97,8 @@ fn felt(
 ) -> Exchange {
     let change = evidence.change;
     let (appeared, vanished) = evidence.seen();
-    let came_in = Sight::new(settings, settings.sight_scale, appeared, vanished);
-    let gone = Sight::new(settings, settings.vanished_scale, vanished, appeared);
+    let came_in = Sight::new(settings, catalog, settings.sight_scale, appeared, vanished);
+    let gone = Sight::new(settings, catalog, settings.vanished_scale, vanished, appeared);
     let likely: Vec<(f64, &Product)> =
         catalog.products.values().map(|product| (came_in.of(&product.sku).exp(), product)).collect();
     let comes_in = |mass: Grams, margin: Grams| -> f64 {

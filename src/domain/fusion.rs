@@ -99,6 +99,9 @@ pub struct FusionSettings {
     pub as_before: f64,
     /// The similarity at which a product we know and one we do not are equally likely.
     pub unknown_similarity: f64,
+    /// How often the camera takes a product for one whose look-alike it is, against how often it knows that one; an
+    /// estimate: any share that matters keeps a question where the weight does not tell them apart.
+    pub look_alike: f64,
     /// Probability above which a line is booked without a question: 1 - cost of a question / cost of an error.
     pub book_above: f64,
     /// The same for a line that goes out and was not seen to; an estimate.
@@ -131,7 +134,8 @@ impl Default for FusionSettings {
             vanished_scale: 8.0,
             as_before: 0.5,
             unknown_similarity: 0.25,
-            book_above: 0.9725,
+            look_alike: 0.1,
+            book_above: 0.96,
             book_unseen_above: 0.99,
             offer_above: 0.92,
             outlier: 0.002,
@@ -156,12 +160,14 @@ pub struct ChangeEvidence {
     pub codes: Vec<Gtin>,
     /// Whether the sighting holds what was seen of two things.
     pub mixed: bool,
+    /// Whether the sighting may show the next thing, held still over the basket: it then books nothing.
+    pub held: bool,
 }
 
 impl ChangeEvidence {
     /// A change of which nothing was seen.
     pub fn of(change: SettledChange) -> ChangeEvidence {
-        ChangeEvidence { change, sighting: None, codes: Vec::new(), mixed: false }
+        ChangeEvidence { change, sighting: None, codes: Vec::new(), mixed: false, held: false }
     }
 
     /// What the changed region looks like now, and what it looked like before; nothing where nothing was seen.
@@ -244,7 +250,7 @@ pub fn judge(settings: &FusionSettings, catalog: &Catalog, basket: &Basket, evid
     };
     // A sighting without candidates says that something moved and nothing usable was seen: that is no evidence.
     let seen = by_code
-        || evidence.sighting.as_ref().filter(|sighting| sighting.clear).is_some_and(|sighting| {
+        || evidence.sighting.as_ref().filter(|sighting| sighting.clear && !evidence.held).is_some_and(|sighting| {
             match evidence.change.change.0 > 0.0 {
                 true => !sighting.appeared.is_empty(),
                 false => !sighting.vanished.is_empty(),
@@ -284,7 +290,13 @@ pub(super) struct Sight<'a> {
 impl<'a> Sight<'a> {
     /// `seen` is what the region looks like on the side of the change that is judged, `other` on the other side: what it
     /// looked like before, too, says little about what came in.
-    pub(super) fn new(settings: &FusionSettings, scale: f64, seen: &'a [Candidate], other: &[Candidate]) -> Sight<'a> {
+    pub(super) fn new(
+        settings: &FusionSettings,
+        catalog: &'a Catalog,
+        scale: f64,
+        seen: &'a [Candidate],
+        other: &[Candidate],
+    ) -> Sight<'a> {
         let as_before = |sku: &Sku| {
             let there = other.iter().find(|candidate| candidate.sku == *sku);
             there.map_or(0.0, |there| (f64::from(there.similarity) - settings.unknown_similarity).max(0.0))
@@ -302,8 +314,17 @@ impl<'a> Sight<'a> {
                 let weakest = similarities.clone().fold(f64::INFINITY, f64::min);
                 let best = similarities.fold(settings.unknown_similarity, f64::max);
                 let like = |similarity: f64| scale * (similarity - best);
+                let mut by_sku: BTreeMap<&'a str, f64> =
+                    candidates.iter().map(|(sku, likeness)| (*sku, like(*likeness))).collect();
+                for (Candidate { sku, .. }, (_, likeness)) in seen.iter().zip(&candidates) {
+                    for other in catalog.product(sku).iter().flat_map(|product| &product.look_alikes) {
+                        let taken_for_it = like(*likeness) + settings.look_alike.ln();
+                        let own = by_sku.entry(other.as_str()).or_insert(f64::NEG_INFINITY);
+                        *own = own.max(taken_for_it);
+                    }
+                }
                 Sight {
-                    by_sku: candidates.iter().map(|(sku, likeness)| (*sku, like(*likeness))).collect(),
+                    by_sku,
                     // A product that is not among the candidates looks at best as much like it as the weakest of them.
                     floor: like(weakest - 0.05),
                     unknown: like(settings.unknown_similarity),
@@ -314,7 +335,7 @@ impl<'a> Sight<'a> {
     }
 
     pub(super) fn of(&self, sku: &Sku) -> f64 {
-        self.by_sku.get(sku.as_str()).copied().unwrap_or(self.floor)
+        self.by_sku.get(sku.as_str()).map_or(self.floor, |known| known.max(self.floor))
     }
 }
 
@@ -337,7 +358,7 @@ fn added(
 ) -> Vec<Weighed> {
     let change = evidence.change;
     let (appeared, vanished) = evidence.seen();
-    let sight = Sight::new(settings, settings.sight_scale, appeared, vanished);
+    let sight = Sight::new(settings, catalog, settings.sight_scale, appeared, vanished);
     let product_prior = ((1.0 - settings.own_thing - settings.unknown) / catalog.products.len().max(1) as f64).ln();
     let anything = (1.0 / 3000.0_f64).ln();
     let apart = evidence.sighting.as_ref().is_some_and(|sighting| sighting.places > 1);
@@ -402,7 +423,7 @@ fn removed(
     let change = evidence.change;
     let gone = change.change.abs();
     let (appeared, vanished) = evidence.seen();
-    let sight = Sight::new(settings, settings.vanished_scale, vanished, appeared);
+    let sight = Sight::new(settings, catalog, settings.vanished_scale, vanished, appeared);
     let line_prior = (1.0 / (lines.len().max(1) as f64)).ln();
     let mut weighed: Vec<Weighed> = Vec::new();
     for line in lines {
@@ -574,6 +595,7 @@ mod tests {
             tare: Grams(0.0),
             vat_permille: 70,
             group: "test".into(),
+            look_alikes: Vec::new(),
             restriction: None,
         }
     }
@@ -620,6 +642,7 @@ mod tests {
             }),
             codes: code.map(|code| code.parse().expect("a valid GTIN")).into_iter().collect(),
             mixed: false,
+            held: false,
         }
     }
 

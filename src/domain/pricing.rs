@@ -180,6 +180,7 @@ mod tests {
             tare: Grams(0.0),
             vat_permille: 70,
             group: "things".into(),
+            look_alikes: Vec::new(),
             restriction: None,
         }
     }

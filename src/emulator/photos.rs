@@ -183,6 +183,7 @@ mod tests {
             tare: Grams(0.0),
             vat_permille: 70,
             group: "fruit".into(),
+            look_alikes: Vec::new(),
             restriction: None,
         };
         let products = skus.iter().map(|sku| (Sku::new(sku), product(sku))).collect();

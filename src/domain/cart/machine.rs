@@ -341,9 +341,7 @@ impl Cart {
                 outputs.push(CartOutput::Play(Sound::Trouble));
             }
             CartInput::ScaleRecovered { load } => self.scale_recovered(load, now, &mut outputs),
-            CartInput::ViewMoved => {
-                self.view_moving_since.get_or_insert(now);
-            }
+            CartInput::ViewMoved => self.view_moved(now),
             CartInput::ViewStilled => self.view_stilled(now, &mut outputs),
             CartInput::Sighted(sighting) => self.sighted(sighting, now, &mut outputs),
             CartInput::CodeSeen(code) => {

@@ -17,6 +17,7 @@ fn product(sku: &str, de: &str, en: &str, price: Price, vat_permille: u16, group
         tare: Grams(0.0),
         vat_permille,
         group: group.into(),
+        look_alikes: Vec::new(),
         restriction: None,
     };
     (product.sku.clone(), product)
