@@ -67,6 +67,9 @@ pub fn run_enrol(args: &EnrolArgs) -> Result<(), Failure> {
         let (similarity, mistaken) = (confusion.similarity, mistaken.unwrap_or_default());
         println!("looks alike: {} and {} (similarity {similarity:.2}{mistaken})", confusion.sku, confusion.with);
     }
+    if !report.confusions.is_empty() {
+        println!("What the catalogue lists as a product's look_alikes is asked about instead of sold for it.");
+    }
     println!(
         "{} holds {} products, {} entries of {} photos",
         args.options.gallery.display(),
