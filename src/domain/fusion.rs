@@ -424,11 +424,20 @@ fn removed(
     let gone = change.change.abs();
     let (appeared, vanished) = evidence.seen();
     let sight = Sight::new(settings, catalog, settings.vanished_scale, vanished, appeared);
+    // Where it still looks like the only line of a product, all of that has hardly gone: then the likeness that is left does
+    // not count at all.
+    let still_there = |line: &Line| {
+        let is_only = lines.iter().filter(|other| other.sku == line.sku).count() == 1;
+        let left = appeared.iter().find(|candidate| is_only && candidate.sku == line.sku);
+        let likeness = left.map_or(0.0, |left| (f64::from(left.similarity) - settings.unknown_similarity).max(0.0));
+        settings.vanished_scale * (1.0 - settings.as_before) * likeness
+    };
     let line_prior = (1.0 / (lines.len().max(1) as f64)).ln();
     let mut weighed: Vec<Weighed> = Vec::new();
     for line in lines {
         let Some(product) = catalog.product(&line.sku) else { continue };
         let base = line_prior + sight.of(&line.sku);
+        let base_of_all = base - still_there(line);
         match line.quantity {
             Quantity::Pieces(held) => {
                 for pieces in 1..=held {
@@ -440,6 +449,7 @@ fn removed(
                         (product.weight.spread.0.powi(2) * rest + (change.margin.0 / 2.0).powi(2) + 4.0).sqrt();
                     let (density, sigmas) = normal(settings, gone.0, expected, spread);
                     let quantity = Quantity::Pieces(pieces);
+                    let base = if pieces == held { base_of_all } else { base };
                     weighed.push((
                         Hypothesis::Removed { line: line.clone(), quantity },
                         base + taken_of(pieces, held).ln() + density.ln(),
@@ -455,7 +465,7 @@ fn removed(
                 let quantity = Quantity::Weighed(WeighedGrams(held));
                 weighed.push((
                     Hypothesis::Removed { line: line.clone(), quantity },
-                    base + all.ln() + whole.ln(),
+                    base_of_all + all.ln() + whole.ln(),
                     whole_sigmas,
                 ));
                 let part = WeighedGrams::estimated(gone);
