@@ -216,7 +216,7 @@ mod tests {
             tare: Grams(0.0),
             vat_permille: 70,
             group: "melons".into(),
-            look_alikes: look_alikes.iter().map(|sku| Sku::new(sku)).collect(),
+            look_alikes: look_alikes.iter().copied().map(Sku::new).collect(),
             restriction: None,
         };
         for (look_alikes, faults) in [

@@ -144,7 +144,7 @@ impl Default for FusionSettings {
             veto_sigmas: 4.0,
             own_thing: 0.01,
             unknown: 0.01,
-            beside: 0.03,
+            beside: 0.04,
         }
     }
 }
