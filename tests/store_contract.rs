@@ -342,7 +342,7 @@ fn a_trip_is_priced_by_the_catalogue_that_its_shopper_saw() {
     let yesterday = grocery();
     drop(with_books(&database, yesterday.clone()));
     let mut today = yesterday.clone();
-    today.version = "grocery-3".into();
+    today.version = "grocery-4".into();
     let dearer = today.products.get_mut(&Sku::new("Kiwi")).expect("is sold");
     dearer.price = Price::Each(Money::eur_cents(99));
     let store = with_books(&database, today.clone());
