@@ -90,6 +90,21 @@ fn folders() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::units::Sku;
+
+    #[test]
+    fn a_look_alike_is_another_product_of_the_catalogue() {
+        for (other, faults) in [
+            ("Cantaloupe", &[][..]),
+            ("Galia-Melon", &["Galia-Melon: its look-alike Galia-Melon is not another product of this catalogue"]),
+            ("Cantalope", &["Galia-Melon: its look-alike Cantalope is not another product of this catalogue"]),
+        ] {
+            let mut catalog = Range::Grocery.catalog();
+            let galia = catalog.products.get_mut(&Sku::new("Galia-Melon")).expect("it is sold");
+            galia.look_alikes = vec![Sku::new(other)];
+            assert_eq!(catalog.faults(), faults, "{other}");
+        }
+    }
 
     #[test]
     fn both_ranges_can_be_sold_from() {

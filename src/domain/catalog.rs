@@ -199,35 +199,3 @@ impl Catalog {
         faults
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_look_alike_is_another_product_of_the_catalogue() {
-        let product = |sku: &str, look_alikes: &[&str]| Product {
-            sku: Sku::new(sku),
-            names: Names { de: sku.into(), en: sku.into() },
-            gtin: None,
-            plu: None,
-            price: Price::Each(Money::eur_cents(299)),
-            weight: UnitWeight { mean: Grams(1000.0), spread: Grams(120.0), unsure: Grams(0.0) },
-            tare: Grams(0.0),
-            vat_permille: 70,
-            group: "melons".into(),
-            look_alikes: look_alikes.iter().copied().map(Sku::new).collect(),
-            restriction: None,
-        };
-        for (look_alikes, faults) in [
-            (&["cantaloupe"][..], &[][..]),
-            (&["galia"], &["galia: its look-alike galia is not another product of this catalogue"]),
-            (&["cantalope"], &["galia: its look-alike cantalope is not another product of this catalogue"]),
-        ] {
-            let products = [product("galia", look_alikes), product("cantaloupe", &[])];
-            let products = products.into_iter().map(|product| (product.sku.clone(), product)).collect();
-            let catalog = Catalog { version: "1".into(), currency: Currency::EUR, products, containers: Vec::new() };
-            assert_eq!(catalog.faults(), faults, "{look_alikes:?}");
-        }
-    }
-}

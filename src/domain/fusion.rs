@@ -297,10 +297,7 @@ impl<'a> Sight<'a> {
         seen: &'a [Candidate],
         other: &[Candidate],
     ) -> Sight<'a> {
-        let as_before = |sku: &Sku| {
-            let there = other.iter().find(|candidate| candidate.sku == *sku);
-            there.map_or(0.0, |there| (f64::from(there.similarity) - settings.unknown_similarity).max(0.0))
-        };
+        let as_before = |sku: &Sku| beyond_chance(settings, other, sku).unwrap_or(0.0);
         let candidates: Vec<(&'a str, f64)> = seen
             .iter()
             .map(|candidate| {
@@ -337,6 +334,12 @@ impl<'a> Sight<'a> {
     pub(super) fn of(&self, sku: &Sku) -> f64 {
         self.by_sku.get(sku.as_str()).map_or(self.floor, |known| known.max(self.floor))
     }
+}
+
+/// How much more a region looks like a product than like one that we do not know; nothing where that is no candidate.
+fn beyond_chance(settings: &FusionSettings, seen: &[Candidate], sku: &Sku) -> Option<f64> {
+    let there = seen.iter().find(|candidate| candidate.sku == *sku)?;
+    Some((f64::from(there.similarity) - settings.unknown_similarity).max(0.0))
 }
 
 /// Prior of so many pieces of a product sold each coming in at once (index 0 is one piece); estimates.
@@ -426,11 +429,11 @@ fn removed(
     let sight = Sight::new(settings, catalog, settings.vanished_scale, vanished, appeared);
     // Where it still looks like the only line of a product, all of that has hardly gone: then the likeness that is left does
     // not count at all.
-    let still_there = |line: &Line| {
-        let is_only = lines.iter().filter(|other| other.sku == line.sku).count() == 1;
-        let left = appeared.iter().find(|candidate| is_only && candidate.sku == line.sku);
-        let likeness = left.map_or(0.0, |left| (f64::from(left.similarity) - settings.unknown_similarity).max(0.0));
-        settings.vanished_scale * (1.0 - settings.as_before) * likeness
+    let still_there = |line: &Line| match beyond_chance(settings, appeared, &line.sku) {
+        Some(likeness) if lines.iter().filter(|other| other.sku == line.sku).count() == 1 => {
+            settings.vanished_scale * (1.0 - settings.as_before) * likeness
+        }
+        _ => 0.0,
     };
     let line_prior = (1.0 / (lines.len().max(1) as f64)).ln();
     let mut weighed: Vec<Weighed> = Vec::new();
