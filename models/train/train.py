@@ -64,7 +64,7 @@ def options():
     p.add_argument("--only-train", action="store_true", help="end with the state --work/train-done.pt: one that only teaches needs no file")
     p.add_argument("--leave-out", type=pathlib.Path, help="a file of products, one a line, that are left out of the training")
     p.add_argument("--hold-out", type=int, metavar="K", help="hold a fifth of the training photos back: fold K of 0..4, "
-                   "runs of neighbouring numbers, since neighbours show one scene; the held-out photos are evaluated too")
+                   "runs of neighbouring numbers, evaluated too. Each shop's photos are spread over the numbers: a fold shows no new shop")
     s = p.parse_args()
     if len(s.begin) > 1 and any(path.suffix == ".tflite" for path in s.begin):
         p.error("--begin takes one written model alone; write each as a finished training first: --begin FILE.tflite --minutes 0")
