@@ -11,6 +11,8 @@ DATA ?= ../shared/data
 PHOTOS := $(DATA)/grocery-store-dataset
 VENV := models/train/work/venv
 TRAIN = $(VENV)/bin/python models/train/train.py --data $(DATA) --threads 1 --loaders 1
+BOTH = $(VENV)/bin/python models/train/both.py --data $(DATA) --threads 1 --loaders 1 --begin models/train/work/again/dashcart.tflite \
+	--renders $(TARGET)/renders-again $(TARGET)/crops-again
 RENDER = $(TARGET)/release/examples/render
 # Trips that `make bench` simulates for each range.
 TRIPS ?= 20
@@ -44,7 +46,7 @@ check: needs ## Format, clippy with warnings as errors for each feature set, and
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items $(CARGO_FLAGS)
 	tools/check-licences
 
-model: build ## Train the recognition model on the photos (three hours on one core), measure it, and make its galleries
+model: build ## Train the recognition model on the photos (four hours on one core), measure it, and make its galleries
 	@tools/install-needs model
 	test -x $(VENV)/bin/pip || python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement models/train/requirements.txt
@@ -56,7 +58,9 @@ model: build ## Train the recognition model on the photos (three hours on one co
 	$(RENDER) --out $(TARGET)/renders-again --each 24 --size 256 --seed 21
 	$(RENDER) --out $(TARGET)/crops-again --each 24 --size 256 --seed 12 --photos $(PHOTOS) --split train
 	$(TRAIN) --begin models/train/work/full/train-done.pt --renders $(TARGET)/renders-again $(TARGET)/crops-again --seed 3 \
-		--minutes 62 --rate 2.5e-4 --early-side 224 --work models/train/work/again --out models/dashcart.tflite
+		--minutes 62 --rate 2.5e-4 --early-side 224 --work models/train/work/again --out models/train/work/again/dashcart.tflite
+	$(BOTH) --minutes 16 --seed 1
+	$(BOTH) --minutes 27 --seed 40 --rate 2.2e-4 --students models/train/work/both/student.pt --out models/dashcart.tflite
 	$(MAKE) galleries
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there

@@ -132,7 +132,7 @@ def take_file(model, path, names, batches):
             norm.running_mean.zero_()
             norm.running_var.fill_(1 - norm.eps)
         hooks = [layer.norm.register_forward_hook(watch) for layer, _ in normalised]
-        net.eval()
+        net.to(memory_format=torch.channels_last).eval()
         for batch in batches:
             net(batch)
         for hook in hooks:
