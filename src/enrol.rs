@@ -121,9 +121,9 @@ const BLOWN: f32 = 0.5;
 /// has less; three quarters have when blurred by 2 pixels in 348, and all by 4.
 const BLURRED: f32 = 0.05;
 /// Photos more alike than this teach nothing new.
-const ALIKE: f32 = 0.995;
+const ALIKE: f32 = 0.9975;
 /// Products whose photos are more alike than this are warned of.
-const CONFUSING: f32 = 0.8;
+const CONFUSING: f32 = 0.9;
 /// The same for photos and what a training learnt of another product: a trained product's own photos reach 0.6, photos of
 /// other trained products 0.17, and of untrained ones that look like it 0.45 to 0.6.
 const CONFUSING_LEARNT: f32 = 0.45;

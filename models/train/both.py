@@ -29,7 +29,7 @@ import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
 from network import Network  # noqa: E402
-from train import SCALE, Averages, Model, asked, backbone, say, some_pictures, take_file  # noqa: E402
+from train import SCALE, Averages, Model, asked, backbone, mean_of, say, some_pictures, take_file  # noqa: E402
 
 SHARE = 0.3  # Of the log-probability, the discriminants'.
 TEMPERATURE = 8.0  # Of the discriminants.
@@ -69,7 +69,7 @@ def options():
 
 
 def fast():
-    """Whether half the bits are twice the speed here."""
+    """Half the bits, where the processor is twice as fast by them."""
     return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
 
 
@@ -77,7 +77,7 @@ def features(net, batches):
     """The 1,280 means of each picture, as float32."""
     net.eval()
     with torch.no_grad(), fast():
-        return torch.cat([net.features(b).flatten(1).float().cpu() for b in batches])
+        return torch.cat([net.features(b).flatten(1).float() for b in batches])
 
 
 def numbers(net, batches):
@@ -182,6 +182,7 @@ def main():
     if kept.exists():
         discriminants = Discriminants.__new__(Discriminants)
         discriminants.__dict__ = torch.load(kept, weights_only=True)
+        say(f"discriminants as {kept} keeps them: remove it where the pictures are others")
     else:
         plain_batches = pictures.Batches(train, s.side, s.seed, s.batch, 0.5).loaded(s.loaders)
         varied = [next(plain_batches) for _ in range(VARIED // s.batch)]
@@ -210,8 +211,7 @@ def main():
     net = Network(2 * products).to(memory_format=torch.channels_last)
     norms = [c.norm for c in net.convolutions() if c.norm is not None]
     if s.students:
-        states = [torch.load(path, weights_only=True)["model"] for path in s.students]
-        net.load_state_dict({n: sum(state[n] for state in states) / len(states) if t.is_floating_point() else t for n, t in states[0].items()})
+        net.load_state_dict(mean_of(s.students))
     else:
         begin_with_mean(net, norms, own.net, plain, s.share, views(s.train_side, s.seed + 1, s.mix))
         given = views(s.side, s.seed + 2, s.mix)

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import photos as pictures  # noqa: E402
-from both import SHARE, TEMPERATURE, Discriminants, centred, features, two_looks  # noqa: E402
+from both import SHARE, TEMPERATURE, Discriminants, centred, features, numbers, two_looks  # noqa: E402
 from network import Network  # noqa: E402
 from train import SCALE, Model, backbone, say  # noqa: E402
 
@@ -74,8 +74,7 @@ def main():
     scores = {}
     for what, photos in sets.items():
         looks, count = list(two_looks(photos.images, s.side)), len(photos)
-        with torch.no_grad():
-            e = F.normalize(model.net.embed(features(model.net, looks)[:, :, None, None]).flatten(1))
+        e = F.normalize(numbers(model.net, looks))
         cosines = F.normalize(e[:count] + e[count:]) @ entries.T
         told = discriminants(features(plain, looks))
         told = centred(told[:count] + told[count:]) / 2
