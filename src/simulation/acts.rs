@@ -4,7 +4,7 @@ use super::eyes::{Eyes, Way};
 use super::shopper::{Lie, Shopper, Trick};
 use super::{Held, Sold, Tally, Trip};
 use crate::domain::basket::{LedgerEntry, Movement, SettledBy};
-use crate::domain::cart::{CameraFault, CartInput, Press, Question, QuestionKind, QuestionOption};
+use crate::domain::cart::{CameraFault, CartInput, Notice, Press, Question, QuestionKind, QuestionOption};
 use crate::domain::catalog::Price;
 use crate::domain::pricing::{Quantity, price_line};
 use crate::domain::units::{Sku, Stamp, WeighedGrams};
@@ -521,7 +521,10 @@ impl Trip<'_> {
             _ => true,
         };
         match (truth, place.filter(|option| counted(*option))) {
-            (_, Some(option)) if !open => self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally),
+            (_, Some(option)) if !open => {
+                self.give(CartInput::Pressed(Press::Choose { question: id, option }), tally);
+                self.weigh_again(id, deed.as_ref(), tally);
+            }
             (Some(sku), _) => {
                 if !open {
                     self.give(CartInput::Pressed(Press::SomethingElse { question: id }), tally);
@@ -529,12 +532,24 @@ impl Trip<'_> {
                 // What heads the list is found sooner.
                 self.pass(if open && likely.contains(&sku) { 1000 } else { 3000 }, tally);
                 self.give(CartInput::Pressed(Press::Pick { question: id, sku }), tally);
+                self.weigh_again(id, deed.as_ref(), tally);
                 if self.cart.question().map(|open| open.id) == Some(id) {
                     // Nothing of that product can be taken out: the shopper gives up and says it was theirs.
                     self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
                 }
             }
             (None, _) => self.give(CartInput::Pressed(Press::NotMine { question: id }), tally),
+        }
+    }
+
+    /// Where the scale cannot weigh what the shopper answered, the screen says to take it out and put in once more, or more.
+    fn weigh_again(&mut self, question: u32, deed: Option<&Deed>, tally: &mut Tally) {
+        let refused = |notice: &Notice| matches!(notice, Notice::Unweighed(_));
+        let stays = self.cart.question().is_some_and(|open| open.id == question);
+        if let Some(deed) = deed.filter(|deed| !deed.is_out() && stays)
+            && self.cart.view(self.now).notices.iter().any(refused)
+        {
+            self.take_apart(deed, tally);
         }
     }
 
