@@ -28,13 +28,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
-from network import Network  # noqa: E402
+from network import KINDS, Network, fast, features, numbers  # noqa: E402
 from train import SCALE, Averages, Model, asked, backbone, mean_of, say, some_pictures, take_file  # noqa: E402
 
 SHARE = 0.3  # Of the log-probability, the discriminants'.
 TEMPERATURE = 8.0  # Of the discriminants.
 VARIED = 6000  # Cut and lit pictures that the discriminants are fitted to, beside both looks at each.
-EDGE = 0.1  # What the second look leaves out on every side.
 
 
 def options():
@@ -44,6 +43,7 @@ def options():
     p.add_argument("--begin", type=pathlib.Path, required=True, help="the finished training: a FILE.tflite that train.py wrote, its class-vectors.bin beside it")
     p.add_argument("--renders", type=pathlib.Path, nargs="*", default=[], help="folders <sku>/<nnn>.png of renders and crops, as the training had them")
     p.add_argument("--crops", type=pathlib.Path, nargs="*", default=[], help="folders of crops of validation photos, to measure only")
+    p.add_argument("--features", choices=KINDS, nargs="+", default=["lite0"], help="ImageNet networks whose features have discriminants, the student's kind first (default: lite0)")
     p.add_argument("--students", type=pathlib.Path, nargs="*", default=[], help="go on from the weights of --work/student.pt of earlier runs, or their mean")
     p.add_argument("--out", type=pathlib.Path, help="the model to write, its class-vectors.bin beside it (default: none is written)")
     p.add_argument("--work", type=pathlib.Path, default=here / "work/both", help="what is kept (default: %(default)s)")
@@ -66,35 +66,6 @@ def options():
     s = p.parse_args()
     s.work.mkdir(parents=True, exist_ok=True)
     return s
-
-
-def fast():
-    """Half the bits, where the processor is twice as fast by them."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
-
-
-def features(net, batches):
-    """The 1,280 means of each picture, as float32."""
-    net.eval()
-    with torch.no_grad(), fast():
-        return torch.cat([net.features(b).flatten(1).float() for b in batches])
-
-
-def numbers(net, batches):
-    """The embedding of each picture, its last layer in float32."""
-    with torch.no_grad():
-        return net.embed(features(net, batches)[:, :, None, None]).flatten(1)
-
-
-def two_looks(images, side):
-    """Whole pictures, and their mirrored middles, as batches."""
-    def middle(image):
-        h, w = image.shape[:2]
-        y, x = round(EDGE * h), round(EDGE * w)
-        return image[y : h - y, x : w - x][:, ::-1]
-    for look in (lambda image: image, middle):
-        for i in range(0, len(images), 32):
-            yield torch.from_numpy(np.stack([pictures.whole(look(image), side) for image in images[i : i + 32]]))
 
 
 class Discriminants:
@@ -120,19 +91,23 @@ def centred(x):
     return x - x.mean(1, keepdim=True)
 
 
-class Both:
-    """Two finished networks and what they say of pictures: for each, one number a product."""
+class Opinions:
+    """A finished training and ImageNet networks with discriminants, and what they say of pictures: for each, one number a product."""
 
-    def __init__(self, model, net, discriminants):
-        self.model, self.net, self.discriminants = model.eval(), net.eval(), discriminants
+    def __init__(self, model, plain):
+        self.model, self.plain = model.eval(), plain
+
+    def __len__(self):
+        return 1 + len(self.plain)
 
     def opinion(self, images):
         with torch.no_grad():
             with fast():
                 embedding = self.model.net(images).float()
-                x = self.net.features(images).flatten(1).float()
-            own = F.normalize(embedding) @ F.normalize(self.model.head).T
-        return torch.cat([(1 - SHARE) * SCALE * centred(own), SHARE / TEMPERATURE * centred(self.discriminants(x))], 1)
+            said = [(1 - SHARE) * SCALE * centred(F.normalize(embedding) @ F.normalize(self.model.head).T)]
+            for net, discriminants in self.plain:
+                said.append(SHARE / len(self.plain) / TEMPERATURE * centred(discriminants(features(net, [images]))))
+        return torch.cat(said, 1)
 
 
 def ridge(x, y, strength=0.1):
@@ -173,47 +148,37 @@ def main():
 
     own = Model(192, products).to(memory_format=torch.channels_last)
     own.net.take_backbone(backbone(None, "lite0"))
-    plain = Network(192).to(memory_format=torch.channels_last)
-    plain.take_backbone(backbone(None, "lite0"))
     batches = views(s.train_side, s.seed, 0.25)
     take_file(own, s.begin, train.names, [next(batches)[0] for _ in range(10)])
+    plain = []
+    for kind in s.features:
+        net = Network(192, kind).to(memory_format=torch.channels_last)
+        net.take_backbone(backbone(None, kind))
+        plain.append((net, discriminants_of(net, train, products, s)))
 
-    kept = s.work / "discriminants.pt"
-    if kept.exists():
-        discriminants = Discriminants.__new__(Discriminants)
-        discriminants.__dict__ = torch.load(kept, weights_only=True)
-        say(f"discriminants as {kept} keeps them: remove it where the pictures are others")
-    else:
-        plain_batches = pictures.Batches(train, s.side, s.seed, s.batch, 0.5).loaded(s.loaders)
-        varied = [next(plain_batches) for _ in range(VARIED // s.batch)]
-        known = torch.cat([features(plain, two_looks(train.images, s.side)), features(plain, [shown for shown, _ in varied])])
-        labels = torch.cat([torch.from_numpy(np.tile(train.labels, 2)), *(products_of.argmax(1) for _, products_of in varied)])
-        discriminants = Discriminants(known, labels, products)
-        torch.save(discriminants.__dict__, kept)
-        say("discriminants fitted")
-
-    looks = {what: list(two_looks(photos.images, s.side)) for what, photos in sets.items()}
-    teachers = Both(own, plain, discriminants)
+    looks = {what: list(pictures.two_looks(photos.images, s.side)) for what, photos in sets.items()}
+    teachers = Opinions(own, plain)
 
     def measure(name, net):
         """Says what the sums of both looks are worth, by how much the discriminants count."""
         for what, photos in sets.items():
-            parts = numbers(net, looks[what]).reshape(2, len(photos), 2, products).sum(0)
+            parts = numbers(net, looks[what]).reshape(2, len(photos), len(teachers), products).sum(0)
             for lesser in (0.0, s.lesser, 1.0):
-                sums = parts[:, 0] + lesser * parts[:, 1]
+                sums = parts[:, 0] + lesser * parts[:, 1:].sum(1)
                 say(f"{name}: {what}, {lesser:g} of the discriminants: {described(sums, photos.labels, train.coarse)}")
 
     if not s.students:
         for what, photos in sets.items():
-            parts = torch.cat([teachers.opinion(batch) for batch in looks[what]]).reshape(2, len(photos), 2, products).sum(0)
-            for name, sums in (("the training's own", parts[:, 0]), ("the discriminants'", parts[:, 1]), ("both", parts.sum(1))):
+            parts = torch.cat([teachers.opinion(batch) for batch in looks[what]]).reshape(2, len(photos), len(teachers), products).sum(0)
+            opinions = {"the training's own": parts[:, 0], **{f"{kind}'s discriminants": parts[:, 1 + at] for at, kind in enumerate(s.features)}, "all": parts.sum(1)}
+            for name, sums in opinions.items():
                 say(f"{what}, opinion of {name}: {described(sums, photos.labels, train.coarse)}")
-    net = Network(2 * products).to(memory_format=torch.channels_last)
+    net = Network(len(teachers) * products).to(memory_format=torch.channels_last)
     norms = [c.norm for c in net.convolutions() if c.norm is not None]
     if s.students:
         net.load_state_dict(mean_of(s.students))
     else:
-        begin_with_mean(net, norms, own.net, plain, s.share, views(s.train_side, s.seed + 1, s.mix))
+        begin_with_mean(net, norms, own.net, plain[0][0], s.share, views(s.train_side, s.seed + 1, s.mix))
         given = views(s.side, s.seed + 2, s.mix)
         pics = [next(given)[0] for _ in range(s.views // s.batch)]
         weight, bias = ridge(features(net, pics), torch.cat([teachers.opinion(p) for p in pics]))
@@ -229,9 +194,10 @@ def main():
         return
     given = views(s.side, s.seed + 5, s.mix)
     out = numbers(net, [next(given)[0] for _ in range(s.views // s.batch)])
-    sums = s.sure * (out[:, :products] + s.lesser * out[:, products:])
+    counts = s.sure * torch.tensor([1.0] + [s.lesser] * len(plain))
+    sums = (out.reshape(len(out), len(teachers), products) * counts[:, None]).sum(1)
     into, bias, vectors = turned(sums, own.head.detach(), s.steep, s.level)
-    into = s.sure * torch.cat([into, s.lesser * into], 1)
+    into = torch.cat([count * into for count in counts], 1)
     final = Network(len(into)).to(memory_format=torch.channels_last)
     final.load_state_dict({n: net.state_dict()[n] if not n.startswith("embed") else t for n, t in final.state_dict().items()})
     with torch.no_grad():
@@ -254,6 +220,24 @@ def main():
     tflite_file.write(final, s.side, s.out)
     gallery.save(s.out.parent / "class-vectors.bin", s.out, train.names, vectors.numpy())
     say(f"wrote {s.out}, {s.out.stat().st_size} bytes")
+
+
+def discriminants_of(net, train, products, s):
+    """Discriminants of the features of this network, fitted to whole and varied training pictures, or those that --work keeps."""
+    kept = s.work / f"discriminants-{net.kind}.pt"
+    if kept.exists():
+        discriminants = Discriminants.__new__(Discriminants)
+        discriminants.__dict__ = torch.load(kept, weights_only=True)
+        say(f"discriminants as {kept} keeps them: remove it where the pictures are others")
+        return discriminants
+    batches = pictures.Batches(train, s.side, s.seed, s.batch, 0.5).loaded(s.loaders)
+    varied = [next(batches) for _ in range(VARIED // s.batch)]
+    known = torch.cat([features(net, pictures.two_looks(train.images, s.side)), features(net, [shown for shown, _ in varied])])
+    labels = torch.cat([torch.from_numpy(np.tile(train.labels, 2)), *(products_of.argmax(1) for _, products_of in varied)])
+    discriminants = Discriminants(known, labels, products)
+    torch.save(discriminants.__dict__, kept)
+    say(f"discriminants of {net.kind} fitted")
+    return discriminants
 
 
 def begin_with_mean(net, norms, own, plain, share, batches):
@@ -320,11 +304,11 @@ def teach(net, norms, views, teachers, s, products, check):
         with fast():
             x = net.features(images)
         out = net.embed(x.float()).flatten(1)
-        errors = (out - targets).square().reshape(len(out), 2, products).sum(2)
-        size = (targets - targets.mean(0)).square().reshape(len(out), 2, products).sum(2).mean(0)
+        errors = (out - targets).square().reshape(len(out), len(teachers), products).sum(2)
+        size = (targets - targets.mean(0)).square().reshape(len(out), len(teachers), products).sum(2).mean(0)
         total.append((errors.detach().mean(0) / size).tolist())
         # Each by its own size: the smaller opinion is learned as well as the larger.
-        loss = (errors.mean(0) / size).sum() / 2
+        loss = (errors.mean(0) / size).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 2.0)

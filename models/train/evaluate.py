@@ -94,7 +94,7 @@ def main():
     sets = {"val": val}
     if s.renders:
         renders = pictures.load_renders(s.renders)
-        kept, held = pictures.split_folds(renders, 0)
+        kept, held = pictures.a_fifth(renders)
         sets["held-out renders"] = pictures.joined(train.part([]), renders.part(held))
         train = pictures.joined(train, renders.part(kept))
     for folder in s.crops:

@@ -248,3 +248,21 @@ class Network(nn.Module):
             if isinstance(module, Range) and module.seen:
                 module.settle()
         self.set_ranges("pass")
+
+
+def fast():
+    """Half the bits, where the processor is twice as fast by them."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+
+
+def features(net, batches):
+    """The 1,280 means of each picture, as float32."""
+    net.eval()
+    with torch.no_grad(), fast():
+        return torch.cat([net.features(b).flatten(1).float() for b in batches])
+
+
+def numbers(net, batches):
+    """The embedding of each picture, its last layer in float32."""
+    with torch.no_grad():
+        return net.embed(features(net, batches)[:, :, None, None]).flatten(1)

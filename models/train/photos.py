@@ -9,6 +9,8 @@ from PIL import Image
 
 cv2.setNumThreads(1)
 
+EDGE = 0.1  # What the second look leaves out on every side.
+
 
 class Photos:
     """Pictures with the number of their product; `names` and `coarse` describe the products.
@@ -91,21 +93,29 @@ def joined(photos, more):
     )
 
 
-def split_folds(photos, fold, folds=5):
-    """Positions kept and held out: of each product, one run of neighbouring photos is held out.
-
-    Neighbours among the photos show different shops, so a fold of them holds none that is new.
-    """
+def a_fifth(photos):
+    """Positions kept and held out: of each product a fifth, the first of its pictures. For renders, each of which is drawn by itself."""
     held = np.zeros(len(photos), bool)
     for product in range(len(photos.names)):
         own = np.flatnonzero(photos.labels == product)
-        held[np.array_split(own, folds)[fold]] = True
+        held[np.array_split(own, 5)[0]] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def whole(image, side):
     """The whole picture, resized with antialiasing: what the cart and the evaluation do."""
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def two_looks(images, side):
+    """Whole pictures, and their mirrored middles, as batches."""
+    def middle(image):
+        h, w = image.shape[:2]
+        y, x = round(EDGE * h), round(EDGE * w)
+        return image[y : h - y, x : w - x][:, ::-1]
+    for look in (lambda image: image, middle):
+        for i in range(0, len(images), 32):
+            yield torch.from_numpy(np.stack([whole(look(image), side) for image in images[i : i + 32]]))
 
 
 def varied(image, side, rng, least=0.35):

@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import folds  # noqa: E402
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
@@ -63,8 +64,8 @@ def options():
     p.add_argument("--loaders", type=int, default=2, help="processes that prepare pictures; a GPU wants as many as there are cores (default: %(default)s)")
     p.add_argument("--only-train", action="store_true", help="end with the state --work/train-done.pt: one that only teaches needs no file")
     p.add_argument("--leave-out", type=pathlib.Path, help="a file of products, one a line, that are left out of the training")
-    p.add_argument("--hold-out", type=int, metavar="K", help="hold a fifth of the training photos back: fold K of 0..4, "
-                   "runs of neighbouring numbers, evaluated too. Each shop's photos are spread over the numbers: a fold shows no new shop")
+    p.add_argument("--hold-out", type=int, metavar="K", choices=range(folds.FOLDS), help="hold a fifth of the training photos back, and evaluate it too: "
+                   "fold K of 0..4, of photos that look alike and unlike the others, as those of another shop do. Give no --renders of these photos with it")
     s = p.parse_args()
     if len(s.begin) > 1 and any(path.suffix == ".tflite" for path in s.begin):
         p.error("--begin takes one written model alone; write each as a finished training first: --begin FILE.tflite --minutes 0")
@@ -296,7 +297,8 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
                 torch.save({"model": model.state_dict(), "averages": averages.averages, "optimizer": optimizer.state_dict(),
                             "stage": name, "network": model.net.kind, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
     averages.swap()
-    torch.save({"model": model.state_dict(), "stage": f"{name} done", "network": model.net.kind}, s.work / f"{name}-done.pt")
+    torch.save({"model": model.state_dict(), "stage": f"{name} done", "network": model.net.kind, "hold_out": s.hold_out,
+                "left_out": s.leave_out.read_text().split() if s.leave_out else []}, s.work / f"{name}-done.pt")
 
 
 def embed_all(net, images, device, batch=32):
@@ -340,7 +342,7 @@ def main():
     train, val = pictures.load_split(s.data, "train"), pictures.load_split(s.data, "val")
     sets = {"val": val}
     if s.hold_out is not None:
-        kept, held = pictures.split_folds(train, s.hold_out)
+        kept, held = folds.split(train, s.hold_out, backbone(s.backbone, s.network), s.network)
         sets["held out"] = train.part(held)
         train = train.part(kept)
     train = train.part(np.tile(np.arange(len(train)), s.photo_times))
@@ -351,7 +353,7 @@ def main():
             # Crops of the training photos: what they show is trained on anyway.
             train = pictures.joined(train, renders)
             continue
-        kept, held = pictures.split_folds(renders, 0)
+        kept, held = pictures.a_fifth(renders)
         held_renders = pictures.joined(train.part([]), renders.part(held))
         train = pictures.joined(train, renders.part(kept))
         sets[f"held-out renders of {folder.name}"] = held_renders

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""What trainings know of the photos and products that they were not shown: cross-validation, rejection, enrolment.
+
+Each training was made with `train.py --hold-out K`, so that a fold of the photos can be asked about, or with
+`--leave-out FILE`, so that the products in it are new to it, or with both. Each photo is looked at twice. The opinions are
+the training's own cosines, linear discriminants of ImageNet's features fitted to what the training was shown, and both
+together, as both.py teaches them. Of products left out, all training photos are the unknown; and from five photos each
+they are enrolled.
+
+Example, from the root of the project:
+  for k in 0 1 2 3 4; do python models/train/train.py --hold-out $k --minutes 11 --threads 1 --loaders 1 --only-train --work WORK/$k; done
+  python models/train/held_out.py WORK/*/train-done.pt
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import folds  # noqa: E402
+import gallery  # noqa: E402
+import photos as pictures  # noqa: E402
+from both import SHARE, TEMPERATURE, Discriminants, centred  # noqa: E402
+from network import Network, features, numbers  # noqa: E402
+from train import SCALE, Model, backbone, say  # noqa: E402
+
+VARIED = 4000  # Cut and lit pictures that the discriminants are fitted to, beside both looks at each.
+WEIGHTS = (1.0, 0.75, 0.65, 0.55, 0.48, 0.4)  # Of likeness to photos, where products are enrolled by them.
+PHOTOS, DRAWS = 5, 5  # Of each product enrolled, and how often they are drawn.
+
+
+def auroc(known, unknown):
+    """How often a known picture has the larger score than an unknown one."""
+    ranks = torch.cat([known, unknown]).double().argsort().argsort().double() + 1
+    return float((ranks[: len(known)].sum() - len(known) * (len(known) + 1) / 2) / (len(known) * len(unknown)))
+
+
+def opinions(cosines, told):
+    """By opinion, one number a product for each photo."""
+    both = (1 - SHARE) * SCALE * centred(cosines) + SHARE / TEMPERATURE * centred(told)
+    return {"the training's own": SCALE * cosines, "the discriminants'": told / TEMPERATURE, "both": both}
+
+
+def enrolled(entries, looks, known, coarse):
+    """Shares right among all products, by weight: of the products enrolled (`looks` of their photos), and of the known.
+
+    `entries` are the vectors of the trained products, zeros for the others; `known` are two-look embeddings and labels.
+    """
+    (new, labels), rng = looks, np.random.default_rng(1)
+    out = {weight: [] for weight in WEIGHTS}
+    for _ in range(DRAWS):
+        given = np.concatenate([rng.choice(np.flatnonzero(labels == product), PHOTOS, replace=False) for product in np.unique(labels)])
+        rest = np.setdiff1d(np.arange(len(labels)), given)
+        for weight in WEIGHTS:
+            all_entries = torch.from_numpy(weight * gallery.means(new[given].numpy(), labels[given], len(entries))).float() + entries
+            shares = [gallery.scores_of((e @ all_entries.T).numpy(), l, coarse)["fine"] for e, l in ((new[rest], labels[rest]), known)]
+            out[weight].append(shares)
+    return {weight: np.mean(shares, 0) for weight, shares in out.items()}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("trainings", type=pathlib.Path, nargs="+", metavar="WORK/train-done.pt", help="finished trainings of the photos alone")
+    p.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"), help="folder with grocery-store-dataset/ (default: %(default)s)")
+    p.add_argument("--side", type=int, default=256)
+    p.add_argument("--threads", type=int, default=1)
+    s = p.parse_args()
+    torch.set_num_threads(s.threads)
+
+    photos = {"train": pictures.load_split(s.data, "train"), "val": pictures.load_split(s.data, "val"), "shop": pictures.load_shop_pictures(s.data)}
+    coarse, products = photos["train"].coarse, len(photos["train"].names)
+    plain = Network(192).to(memory_format=torch.channels_last)
+    plain.take_backbone(backbone(None, "lite0"))
+    looks = {what: torch.cat(list(pictures.two_looks(p.images, s.side))) for what, p in photos.items() if what != "shop"}
+    shown = {what: features(plain, given.split(32)) for what, given in looks.items()}
+    fold_of = folds.folds_of(photos["train"].labels, shown["train"].reshape(2, len(photos["train"]), -1))
+    say(f"{len(photos['train'])} training photos in folds of {np.bincount(fold_of).tolist()}")
+
+    results, rejected, entered = {}, {}, {}
+    for path in s.trainings:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        left = np.isin(photos["train"].names, state.get("left_out", []))
+        held = fold_of == state["hold_out"] if state.get("hold_out") is not None else np.zeros(len(fold_of), bool)
+        known = np.flatnonzero(~left)
+        # The training's pictures, drawn as it draws them; its products alone.
+        fitted = pictures.joined(photos["train"].part(np.flatnonzero(~held & ~left[photos["train"].labels])), photos["shop"].part(np.flatnonzero(~left[photos["shop"].labels])))
+        source = pictures.Batches(fitted, s.side, 5, 32, 0.5).loaded(1)
+        varied = [next(source) for _ in range(VARIED // 32)]
+        x = torch.cat([features(plain, pictures.two_looks(fitted.images, s.side)), features(plain, [images for images, _ in varied])])
+        labels = np.concatenate([np.tile(fitted.labels, 2), *(of.argmax(1).numpy() for _, of in varied)])
+        discriminants = Discriminants(x, torch.from_numpy(np.searchsorted(known, labels)), len(known))
+
+        model = Model(state["model"]["head"].shape[1], products, state.get("network", "lite0")).to(memory_format=torch.channels_last)
+        model.load_state_dict(state["model"])
+        vectors = F.normalize(model.head.detach())
+
+        def embedded(what, which):
+            """The mean embedding of both looks at these photos."""
+            both = np.concatenate([which, which + len(photos[what])])
+            e = F.normalize(numbers(model.net, (looks[what][part] for part in np.array_split(both, -(-len(both) // 32)))))
+            return F.normalize(e[: len(which)] + e[len(which) :])
+
+        def said(what, which, e):
+            """The opinions of these photos."""
+            first, second = (discriminants(shown[what][at]) for at in (which, which + len(photos[what])))
+            return opinions(e @ vectors[known].T, (first + second) / 2)
+
+        sets = {"val": ("val", np.flatnonzero(~left[photos["val"].labels]))}
+        if held.any():
+            sets["held out"] = ("train", np.flatnonzero(held & ~left[photos["train"].labels]))
+        seen = {name: embedded(*of) for name, of in sets.items()}
+        for name, (what, which) in sets.items():
+            labels = np.searchsorted(known, photos[what].labels[which])
+            for opinion, logits in said(what, which, seen[name]).items():
+                r = gallery.scores_of(logits.numpy(), labels, coarse[known])
+                loss = min(float(F.cross_entropy(k * logits, torch.from_numpy(labels))) for k in np.geomspace(0.2, 4, 40))
+                results.setdefault((name, opinion), []).append([100 * r["fine"], 100 * r["top3"], 100 * r["coarse"], loss])
+                say(f"{path.parent.name}: {name}, {len(which)} photos, {opinion}: {100 * r['fine']:.1f} / {100 * r['top3']:.1f} / {100 * r['coarse']:.1f}, {loss:.3f}")
+        if not left.any():
+            continue
+        strange = {what: np.flatnonzero(left[photos[what].labels]) for what in ("train", "val")}
+        new = {what: embedded(what, which) for what, which in strange.items()}
+        for name, (what, which) in sets.items():
+            unknown = said(what, strange[what], new[what])
+            for opinion, logits in said(what, which, seen[name]).items():
+                for score in ("margin", "largest probability"):
+                    a, b = (F.softmax(l, 1).amax(1) if score == "largest probability" else -l.topk(2).values.diff()[:, 0] for l in (logits, unknown[opinion]))
+                    rejected.setdefault((name, opinion, score), []).append(auroc(a, b))
+        entries = torch.where(torch.from_numpy(left)[:, None], torch.zeros(()), vectors)
+        name = list(sets)[-1]
+        (what, which) = sets[name]
+        shares = enrolled(entries, (new["train"], photos["train"].labels[strange["train"]]), (seen[name], photos[what].labels[which]), coarse)
+        for weight, share in shares.items():
+            entered.setdefault(weight, []).append(100 * share)
+
+    def spread(rows):
+        rows = np.array(rows)
+        return rows.mean(0), rows.std(0, ddof=1) if len(rows) > 1 else np.full(rows.shape[1:], np.nan)
+
+    say(f"mean of {len(s.trainings)} trainings, and their standard deviation in brackets:")
+    for (name, opinion), rows in results.items():
+        (fine, top3, large, loss), (a, b, c, d) = spread(rows)
+        say(f"{name}, {opinion}: fine {fine:.1f} ({a:.1f}), top-3 {top3:.1f} ({b:.1f}), coarse {large:.1f} ({c:.1f}), log loss {loss:.3f} ({d:.3f})")
+    for (name, opinion, score), rows in rejected.items():
+        say(f"known of {name} from unknown, {opinion}, {score}: AUROC {spread(rows)[0]:.3f} ({spread(rows)[1]:.3f})")
+    for weight, rows in entered.items():
+        (new, known), (a, b) = spread(rows)
+        say(f"enrolled by {PHOTOS} photos, weight {weight:.2f}: {new:.1f} % ({a:.1f}) of their other photos right among all, {known:.1f} % ({b:.1f}) of the known")
+
+
+if __name__ == "__main__":
+    main()
