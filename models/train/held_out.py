@@ -137,19 +137,20 @@ def main():
         for weight, share in shares.items():
             entered.setdefault(weight, []).append(100 * share)
 
-    def spread(rows):
-        rows = np.array(rows)
-        return rows.mean(0), rows.std(0, ddof=1) if len(rows) > 1 else np.full(rows.shape[1:], np.nan)
+    def told(rows, digits):
+        """The mean of what the trainings have, and between them the standard deviation."""
+        deviation = f" ({np.std(rows, ddof=1):.{digits}f})" if len(rows) > 1 else ""
+        return f"{np.mean(rows):.{digits}f}{deviation}"
 
-    say(f"mean of {len(s.trainings)} trainings, and their standard deviation in brackets:")
+    say(f"mean of {len(s.trainings)} trainings, and their standard deviation in brackets:" if len(s.trainings) > 1 else "together:")
     for (name, opinion), rows in results.items():
-        (fine, top3, large, loss), (a, b, c, d) = spread(rows)
-        say(f"{name}, {opinion}: fine {fine:.1f} ({a:.1f}), top-3 {top3:.1f} ({b:.1f}), coarse {large:.1f} ({c:.1f}), log loss {loss:.3f} ({d:.3f})")
+        fine, top3, large, loss = zip(*rows)
+        say(f"{name}, {opinion}: fine {told(fine, 1)}, top-3 {told(top3, 1)}, coarse {told(large, 1)}, log loss {told(loss, 3)}")
     for (name, opinion, score), rows in rejected.items():
-        say(f"known of {name} from unknown, {opinion}, {score}: AUROC {spread(rows)[0]:.3f} ({spread(rows)[1]:.3f})")
+        say(f"known of {name} from unknown, {opinion}, {score}: AUROC {told(rows, 3)}")
     for weight, rows in entered.items():
-        (new, known), (a, b) = spread(rows)
-        say(f"enrolled by {PHOTOS} photos, weight {weight:.2f}: {new:.1f} % ({a:.1f}) of their other photos right among all, {known:.1f} % ({b:.1f}) of the known")
+        new, known = zip(*rows)
+        say(f"enrolled by {PHOTOS} photos, weight {weight:.2f}: {told(new, 1)} % of their other photos right among all, {told(known, 1)} % of the known")
 
 
 if __name__ == "__main__":
