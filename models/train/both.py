@@ -15,6 +15,7 @@ On a processor alone; half precision doubles the speed where the processor knows
 """
 
 import argparse
+import itertools
 import math
 import pathlib
 import sys
@@ -28,8 +29,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
-from network import KINDS, Network, fast, features, numbers  # noqa: E402
-from train import SCALE, Averages, Model, asked, backbone, mean_of, say, some_pictures, take_file  # noqa: E402
+from network import KINDS, Network, backbone, fast, features, imagenet, numbers  # noqa: E402
+from train import SCALE, Averages, Model, asked, mean_of, say, some_pictures, take_file  # noqa: E402
 
 SHARE = 0.3  # Of the log-probability, the discriminants'.
 TEMPERATURE = 8.0  # Of the discriminants.
@@ -91,6 +92,11 @@ def centred(x):
     return x - x.mean(1, keepdim=True)
 
 
+def weighed(cosines, told):
+    """A training's opinion by its cosines, and those of discriminants, as parts of one log-probability."""
+    return [(1 - SHARE) * SCALE * centred(cosines), *(SHARE / len(told) / TEMPERATURE * centred(x) for x in told)]
+
+
 class Opinions:
     """A finished training and ImageNet networks with discriminants, and what they say of pictures: for each, one number a product."""
 
@@ -104,10 +110,9 @@ class Opinions:
         with torch.no_grad():
             with fast():
                 embedding = self.model.net(images).float()
-            said = [(1 - SHARE) * SCALE * centred(F.normalize(embedding) @ F.normalize(self.model.head).T)]
-            for net, discriminants in self.plain:
-                said.append(SHARE / len(self.plain) / TEMPERATURE * centred(discriminants(features(net, [images]))))
-        return torch.cat(said, 1)
+            cosines = F.normalize(embedding) @ F.normalize(self.model.head).T
+            told = [discriminants(features(net, [images])) for net, discriminants in self.plain]
+        return torch.cat(weighed(cosines, told), 1)
 
 
 def ridge(x, y, strength=0.1):
@@ -150,11 +155,7 @@ def main():
     own.net.take_backbone(backbone(None, "lite0"))
     batches = views(s.train_side, s.seed, 0.25)
     take_file(own, s.begin, train.names, [next(batches)[0] for _ in range(10)])
-    plain = []
-    for kind in s.features:
-        net = Network(192, kind).to(memory_format=torch.channels_last)
-        net.take_backbone(backbone(None, kind))
-        plain.append((net, discriminants_of(net, train, products, s)))
+    plain = [(net, discriminants_of(net, train, products, s)) for net in map(imagenet, s.features)]
 
     looks = {what: list(pictures.two_looks(photos.images, s.side)) for what, photos in sets.items()}
     teachers = Opinions(own, plain)
@@ -230,14 +231,19 @@ def discriminants_of(net, train, products, s):
         discriminants.__dict__ = torch.load(kept, weights_only=True)
         say(f"discriminants as {kept} keeps them: remove it where the pictures are others")
         return discriminants
-    batches = pictures.Batches(train, s.side, s.seed, s.batch, 0.5).loaded(s.loaders)
-    varied = [next(batches) for _ in range(VARIED // s.batch)]
-    known = torch.cat([features(net, pictures.two_looks(train.images, s.side)), features(net, [shown for shown, _ in varied])])
-    labels = torch.cat([torch.from_numpy(np.tile(train.labels, 2)), *(products_of.argmax(1) for _, products_of in varied)])
-    discriminants = Discriminants(known, labels, products)
+    varied = itertools.islice(pictures.Batches(train, s.side, s.seed, s.batch, 0.5).loaded(s.loaders), VARIED // s.batch)
+    discriminants = Discriminants(*shown_of(net, train, varied, s.side), products)
     torch.save(discriminants.__dict__, kept)
     say(f"discriminants of {net.kind} fitted")
     return discriminants
+
+
+def shown_of(net, train, varied, side):
+    """What discriminants are fitted to: the features of both looks at each picture and of these batches of varied ones, and their products."""
+    whole = features(net, pictures.two_looks(train.images, side))
+    images, of = zip(*varied)
+    labels = torch.cat([torch.from_numpy(np.tile(train.labels, 2)), torch.cat(of).argmax(1)])
+    return torch.cat([whole, features(net, images)]), labels
 
 
 def begin_with_mean(net, norms, own, plain, share, batches):

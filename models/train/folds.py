@@ -1,10 +1,9 @@
 """Folds of the training photos of which each shows what the others do not: photos that look alike stay together."""
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 
-from network import Network, features
+from network import features, imagenet
 from photos import two_looks
 
 FOLDS, SIDE = 5, 256
@@ -25,7 +24,7 @@ def groups_of(similar, count):
     return [group for group in members if group]
 
 
-def folds_of(labels, looks, folds=FOLDS, groups=GROUPS):
+def folds_of(labels, looks):
     """The fold of each photo. `looks` [looks, photos, numbers] are the ImageNet features of the photos' looks.
 
     Each product's photos are put into groups that look alike, and its groups, the largest first, into whichever fold has
@@ -35,18 +34,16 @@ def folds_of(labels, looks, folds=FOLDS, groups=GROUPS):
     x = F.normalize(x - x.mean(0)).numpy()
     out = np.empty(len(labels), int)
     for product in np.unique(labels):
-        own, held = np.flatnonzero(labels == product), [0] * folds
-        for group in sorted(groups_of(x[own] @ x[own].T, min(groups, len(own))), key=len, reverse=True):
-            turn = min(range(folds), key=lambda k: held[(k + product) % folds])
-            held[(turn + product) % folds] += len(group)
-            out[own[group]] = (turn + product) % folds
+        own, held = np.flatnonzero(labels == product), [0] * FOLDS
+        for group in sorted(groups_of(x[own] @ x[own].T, min(GROUPS, len(own))), key=len, reverse=True):
+            turn = min(range(FOLDS), key=lambda k: held[(k + product) % FOLDS])
+            held[(turn + product) % FOLDS] += len(group)
+            out[own[group]] = (turn + product) % FOLDS
     return out
 
 
-def split(photos, fold, weights, kind="lite0"):
-    """Positions kept and held out, by what a network with these ImageNet weights sees in both looks at each photo."""
-    net = Network(192, kind).to(memory_format=torch.channels_last)
-    net.take_backbone(weights)
-    looks = features(net, two_looks(photos.images, SIDE)).reshape(2, len(photos), -1)
+def split(photos, fold):
+    """Positions kept and held out, the same for every network that is trained."""
+    looks = features(imagenet(), two_looks(photos.images, SIDE)).reshape(2, len(photos), -1)
     held = folds_of(photos.labels, looks) == fold
     return np.flatnonzero(~held), np.flatnonzero(held)

@@ -13,6 +13,7 @@ Example, from the root of the project:
 """
 
 import argparse
+import itertools
 import pathlib
 import sys
 
@@ -21,12 +22,11 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import folds  # noqa: E402
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
-from both import SHARE, TEMPERATURE, Discriminants, centred  # noqa: E402
-from network import Network, features, numbers  # noqa: E402
-from train import SCALE, Model, backbone, say  # noqa: E402
+from both import SHARE, Discriminants, shown_of, weighed  # noqa: E402
+from network import features, imagenet, numbers  # noqa: E402
+from train import Model, say  # noqa: E402
 
 VARIED = 4000  # Cut and lit pictures that the discriminants are fitted to, beside both looks at each.
 WEIGHTS = (1.0, 0.75, 0.65, 0.55, 0.48, 0.4)  # Of likeness to photos, where products are enrolled by them.
@@ -41,8 +41,8 @@ def auroc(known, unknown):
 
 def opinions(cosines, told):
     """By opinion, one number a product for each photo."""
-    both = (1 - SHARE) * SCALE * centred(cosines) + SHARE / TEMPERATURE * centred(told)
-    return {"the training's own": SCALE * cosines, "the discriminants'": told / TEMPERATURE, "both": both}
+    own, discriminants = weighed(cosines, [told])
+    return {"the training's own": own / (1 - SHARE), "the discriminants'": discriminants / SHARE, "both": own + discriminants}
 
 
 def enrolled(entries, looks, known, coarse):
@@ -73,25 +73,20 @@ def main():
 
     photos = {"train": pictures.load_split(s.data, "train"), "val": pictures.load_split(s.data, "val"), "shop": pictures.load_shop_pictures(s.data)}
     coarse, products = photos["train"].coarse, len(photos["train"].names)
-    plain = Network(192).to(memory_format=torch.channels_last)
-    plain.take_backbone(backbone(None, "lite0"))
+    plain = imagenet()
     looks = {what: torch.cat(list(pictures.two_looks(p.images, s.side))) for what, p in photos.items() if what != "shop"}
     shown = {what: features(plain, given.split(32)) for what, given in looks.items()}
-    fold_of = folds.folds_of(photos["train"].labels, shown["train"].reshape(2, len(photos["train"]), -1))
-    say(f"{len(photos['train'])} training photos in folds of {np.bincount(fold_of).tolist()}")
 
     results, rejected, entered = {}, {}, {}
     for path in s.trainings:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        left = np.isin(photos["train"].names, state.get("left_out", []))
-        held = fold_of == state["hold_out"] if state.get("hold_out") is not None else np.zeros(len(fold_of), bool)
+        left = np.isin(photos["train"].names, state["left_out"])
+        held = np.isin(np.arange(len(photos["train"])), state["held"])
         known = np.flatnonzero(~left)
         # The training's pictures, drawn as it draws them; its products alone.
         fitted = pictures.joined(photos["train"].part(np.flatnonzero(~held & ~left[photos["train"].labels])), photos["shop"].part(np.flatnonzero(~left[photos["shop"].labels])))
-        source = pictures.Batches(fitted, s.side, 5, 32, 0.5).loaded(1)
-        varied = [next(source) for _ in range(VARIED // 32)]
-        x = torch.cat([features(plain, pictures.two_looks(fitted.images, s.side)), features(plain, [images for images, _ in varied])])
-        labels = np.concatenate([np.tile(fitted.labels, 2), *(of.argmax(1).numpy() for _, of in varied)])
+        varied = itertools.islice(pictures.Batches(fitted, s.side, 5, 32, 0.5).loaded(1), VARIED // 32)
+        x, labels = shown_of(plain, fitted, varied, s.side)
         discriminants = Discriminants(x, torch.from_numpy(np.searchsorted(known, labels)), len(known))
 
         model = Model(state["model"]["head"].shape[1], products, state.get("network", "lite0")).to(memory_format=torch.channels_last)

