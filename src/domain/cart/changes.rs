@@ -171,17 +171,18 @@ impl Cart {
         true
     }
 
-    /// One of several things has been taken out again, as the shopper was bidden, or another one after it: the question goes
-    /// on about the rest.
+    /// One of several things, or of a lot that cannot be weighed, has been taken out again, as the shopper was bidden, or
+    /// another one after it: the question goes on about the rest.
     fn take_apart(&mut self, change: SettledChange) -> bool {
         let least = self.settings.dead_band.0;
         let leaves_some = |pending: &Pending| {
             let open = &pending.evidence.change;
             change.change.0 < 0.0 && ((open.change + change.change).0 > least || went_out(open).is_some())
         };
+        let refused = self.told_unweighed().is_some();
         // A lot is taken out piece by piece: the question about the rest may stand already when the next one leaves.
         let takes_one = |open: &mut OpenQuestion| {
-            let bidden = open.question.kind.is_bidding() || open.pending.left_over;
+            let bidden = open.question.kind.is_bidding() || open.pending.left_over || refused;
             bidden && leaves_some(&open.pending)
         };
         let waits = |pending: &Pending| pending.left_over && leaves_some(pending);
