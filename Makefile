@@ -23,7 +23,7 @@ ifneq ($(shell uname -m),x86_64)
 export LITERT_LIB_DIR ?= $(CURDIR)/vendor/litert/$(shell uname -m)
 endif
 
-.PHONY: help run build test check model galleries bench cross needs
+.PHONY: help run build test check model halves galleries bench cross needs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,8 +60,17 @@ model: build ## Train the recognition model on the photos (four hours on one cor
 	$(TRAIN) --begin models/train/work/full/train-done.pt --renders $(TARGET)/renders-again $(TARGET)/crops-again --seed 3 \
 		--minutes 62 --rate 2.5e-4 --early-side 224 --work models/train/work/again --out models/train/work/again/dashcart.tflite
 	$(BOTH) --minutes 16 --seed 1
-	$(BOTH) --minutes 27 --seed 40 --rate 2.2e-4 --students models/train/work/both/student.pt --out models/dashcart.tflite
-	$(MAKE) galleries
+	$(BOTH) --minutes 27 --seed 40 --rate 2.2e-4 --students models/train/work/both/student.pt --last val --out models/dashcart.tflite
+	$(MAKE) galleries halves
+
+halves: build ## Measure the model on validation photos that its last layer has not seen: needs what `make model` keeps
+	for half in 0 1; do \
+		made=$(CURDIR)/models/train/work/half-$$half && mkdir -p $$made && \
+		$(BOTH) --minutes 0 --seed 40 --students models/train/work/both/student.pt --last val --but-half $$half --out $$made/dashcart.tflite && \
+		$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors $$made/class-vectors.bin --model $$made/dashcart.tflite --gallery $$made/gallery.bin && \
+		$(DASHCART) eval --dataset $(PHOTOS) --split $(CURDIR)/models/train/work/both/half-$$half --model $$made/dashcart.tflite --gallery $$made/gallery.bin --json && \
+		$(DASHCART) simulate --trips $(TRIPS) --seed 1 --photos $(PHOTOS) --split $(CURDIR)/models/train/work/both/half-$$half --model $$made/dashcart.tflite --gallery $$made/gallery.bin --json \
+		|| exit; done
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there
 	$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors models/class-vectors.bin --gallery models/gallery-grocery.bin

@@ -6,10 +6,11 @@ features, beside the finished training's own opinion, are right more often than 
   1. discriminants  fit linear discriminants to the ImageNet features of the training pictures (closed form)
   2. mean           begin with the mean of both networks' weights, its normalisations counted anew, its last layer fitted
   3. teach          learn both opinions of the same cut, lit and mixed pictures as numbers, without labels
-  4. write          turn the sum of both opinions into an embedding whose cosines say the same, and write it as int8
+  4. last layer     fit it once more with photos from other shops, which the layers before it never see (--last)
+  5. write          turn the sum of both opinions into an embedding whose cosines say the same, and write it as int8
 
 Example, from the root of the project:
-  python models/train/both.py --begin FILE.tflite --renders target/renders-again target/crops-again --minutes 45 --out models/dashcart.tflite
+  python models/train/both.py --begin FILE.tflite --renders target/renders-again target/crops-again --minutes 45 --last val --out models/dashcart.tflite
 
 On a processor alone; half precision doubles the speed where the processor knows it.
 """
@@ -27,6 +28,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
+import last_layer  # noqa: E402
 import photos as pictures  # noqa: E402
 import tflite_file  # noqa: E402
 from network import KINDS, Network, backbone, fast, features, imagenet, numbers  # noqa: E402
@@ -46,6 +48,8 @@ def options():
     p.add_argument("--crops", type=pathlib.Path, nargs="*", default=[], help="folders of crops of validation photos, to measure only")
     p.add_argument("--features", choices=KINDS, nargs="+", default=["lite0"], help="ImageNet networks whose features have discriminants, the student's kind first (default: lite0)")
     p.add_argument("--students", type=pathlib.Path, nargs="*", default=[], help="go on from the weights of --work/student.pt of earlier runs, or their mean")
+    p.add_argument("--last", choices=["val"], help="photos that the last layer alone learns from, by their labels (default: none)")
+    p.add_argument("--but-half", type=int, choices=[0, 1], help="but for this half of them, to be measured on: WORK/half-K.txt lists it (default: all are learned from)")
     p.add_argument("--out", type=pathlib.Path, help="the model to write, its class-vectors.bin beside it (default: none is written)")
     p.add_argument("--work", type=pathlib.Path, default=here / "work/both", help="what is kept (default: %(default)s)")
     p.add_argument("--lesser", type=float, default=0.5, help="what the discriminants count in the written model, as a share of what is taught (default: %(default)s)")
@@ -194,16 +198,29 @@ def main():
     if not s.out:
         return
     given = views(s.side, s.seed + 5, s.mix)
-    out = numbers(net, [next(given)[0] for _ in range(s.views // s.batch)])
+    shown = features(net, [next(given)[0] for _ in range(s.views // s.batch)])
     counts = s.sure * torch.tensor([1.0] + [s.lesser] * len(plain))
-    sums = (out.reshape(len(out), len(teachers), products) * counts[:, None]).sum(1)
-    into, bias, vectors = turned(sums, own.head.detach(), s.steep, s.level)
-    into = torch.cat([count * into for count in counts], 1)
+    weight, bias = (torch.einsum("o,op...->p...", counts, t.detach().reshape(len(teachers), products, *t.shape[1:])) for t in (net.embed.weight.flatten(1), net.embed.bias))
+    if s.last:
+        photos = sets.pop("val")
+        strange = last_layer.Strange(net, photos, s.side, s.seed + 6, s.loaders)
+        halves = strange.halves()
+        shown_to_it = halves != (-1 if s.but_half is None else s.but_half)
+        given, labels, often = strange.shown(shown_to_it)
+        more = last_layer.correction((shown, shown @ weight.T + bias), (given, given @ weight.T + bias), labels, often)
+        weight, bias, shown = weight + more[0], bias + more[1], torch.cat([shown, given])
+        if s.but_half is not None:
+            rest = np.flatnonzero(~shown_to_it)
+            sets["the other half"] = photos.part(rest)
+            looks["the other half"] = list(pictures.two_looks(sets["the other half"].images, s.side))
+            lines = (s.data / "grocery-store-dataset/val.txt").read_text().splitlines()
+            (s.work / f"half-{s.but_half}.txt").write_text("".join(f"{lines[i]}\n" for i in rest))
+    into, into_bias, vectors = turned(shown @ weight.T + bias, own.head.detach(), s.steep, s.level)
     final = Network(len(into)).to(memory_format=torch.channels_last)
     final.load_state_dict({n: net.state_dict()[n] if not n.startswith("embed") else t for n, t in final.state_dict().items()})
     with torch.no_grad():
-        final.embed.weight.copy_((into @ net.embed.weight.flatten(1)).reshape(final.embed.weight.shape))
-        final.embed.bias.copy_(into @ net.embed.bias + bias)
+        final.embed.weight.copy_((into @ weight).reshape(final.embed.weight.shape))
+        final.embed.bias.copy_(into @ bias + into_bias)
 
     def measure_cosines(name):
         final.eval()
@@ -218,7 +235,8 @@ def main():
     final.calibrate(some_pictures(train, s.side, s.seed))
     final.set_ranges("round")
     measure_cosines("8-bit")
-    tflite_file.write(final, s.side, s.out)
+    learned = ["train", *([s.last] if s.last and s.but_half is None else [])]
+    tflite_file.write(final, s.side, s.out, f"learned from {', '.join(learned)}")
     gallery.save(s.out.parent / "class-vectors.bin", s.out, train.names, vectors.numpy())
     say(f"wrote {s.out}, {s.out.stat().st_size} bytes")
 

@@ -24,7 +24,7 @@ def groups_of(similar, count):
     return [group for group in members if group]
 
 
-def folds_of(labels, looks):
+def folds_of(labels, looks, folds=FOLDS, groups=GROUPS):
     """The fold of each photo. `looks` [looks, photos, numbers] are the ImageNet features of the photos' looks.
 
     Each product's photos are put into groups that look alike, and its groups, the largest first, into whichever fold has
@@ -34,11 +34,11 @@ def folds_of(labels, looks):
     x = F.normalize(x - x.mean(0)).numpy()
     out = np.empty(len(labels), int)
     for product in np.unique(labels):
-        own, held = np.flatnonzero(labels == product), [0] * FOLDS
-        for group in sorted(groups_of(x[own] @ x[own].T, min(GROUPS, len(own))), key=len, reverse=True):
-            turn = min(range(FOLDS), key=lambda k: held[(k + product) % FOLDS])
-            held[(turn + product) % FOLDS] += len(group)
-            out[own[group]] = (turn + product) % FOLDS
+        own, held = np.flatnonzero(labels == product), [0] * folds
+        for group in sorted(groups_of(x[own] @ x[own].T, min(groups, len(own))), key=len, reverse=True):
+            turn = min(range(folds), key=lambda k: held[(k + product) % folds])
+            held[(turn + product) % folds] += len(group)
+            out[own[group]] = (turn + product) % folds
     return out
 
 

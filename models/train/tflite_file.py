@@ -156,8 +156,8 @@ class Writer:
         self.graph.save(path, self.given, out, description)
 
 
-def write(net, side, path, description="dashcart"):
-    """Writes a folded network whose ranges are known."""
+def write(net, side, path, description):
+    """Writes a folded network whose ranges are known; the cart reads in the description which lists of photos it learned from."""
     writer = Writer(side)
     for layer in net.body:
         writer.block(layer) if isinstance(layer, Block) else writer.convolution(layer)

@@ -397,7 +397,7 @@ def main():
             check=lambda: check("8-bit"), state=state if state["stage"] == "quantise" else None)
     check("8-bit")
 
-    tflite_file.write(model.net, s.side, s.out)
+    tflite_file.write(model.net, s.side, s.out, "learned from train")
     vectors = model.head.detach().cpu().numpy()
     gallery.save(s.out.parent / "class-vectors.bin", s.out, train.names, vectors)
     names, _, coarse_names = pictures.classes(s.data)

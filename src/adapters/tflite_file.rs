@@ -45,6 +45,8 @@ pub struct TfliteFile {
     pub output: Numbers,
     /// What the output's numbers stand for; of no meaning for [`Numbers::Float32`].
     pub output_quantisation: Quantisation,
+    /// The lists of photos it was made from, where its description says so, as `learned from train, val`.
+    pub learned_from: Vec<String>,
 }
 
 impl TfliteFile {
@@ -103,7 +105,9 @@ impl TfliteFile {
     /// [`EmbedError::Foreign`].
     pub fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<TfliteFile, EmbedError> {
         let checked = Buffer { bytes: &bytes }.check();
-        let (input, output) = checked.map_err(|reason| EmbedError::Foreign { path: path.to_owned(), reason })?;
+        let (input, output, description) =
+            checked.map_err(|reason| EmbedError::Foreign { path: path.to_owned(), reason })?;
+        let lists = description.split_once("learned from ").map_or("", |(_, lists)| lists);
         let id = ModelId(Sha256::digest(&bytes).into());
         Ok(TfliteFile {
             id,
@@ -112,6 +116,7 @@ impl TfliteFile {
             dimension: output.shape[1],
             output: output.numbers,
             output_quantisation: output.quantisation.unwrap_or(Quantisation { scale: 1.0, zero: 0 }),
+            learned_from: lists.split(", ").filter(|list| !list.is_empty()).map(str::to_owned).collect(),
             bytes,
         })
     }
@@ -145,7 +150,7 @@ struct Table {
 }
 
 impl Buffer<'_> {
-    fn check(&self) -> Checked<(Port, Port)> {
+    fn check(&self) -> Checked<(Port, Port, String)> {
         if self.bytes.len() < 8 {
             return Err(if self.bytes.is_empty() { "it is empty".into() } else { CUT_SHORT.into() });
         }
@@ -157,6 +162,8 @@ impl Buffer<'_> {
         if version != Some(3) {
             return Err(format!("it has schema version {}, not 3", version.unwrap_or(0)));
         }
+        let said = self.vector(model, 3, 1)?.map_or(&[][..], |(at, length)| &self.bytes[at..at + length]);
+        let description = String::from_utf8_lossy(said).into_owned();
         let codes = self.tables(model, 1)?;
         let graphs = self.tables(model, 2)?;
         let buffers = self.tables(model, 4)?;
@@ -174,7 +181,7 @@ impl Buffer<'_> {
         let output = self.port(&tensors, &self.numbers(graph, 2)?, "output")?;
         check_input(&input)?;
         check_output(&output)?;
-        Ok((input, output))
+        Ok((input, output, description))
     }
 
     fn port(&self, tensors: &[Table], indices: &[i64], name: &str) -> Checked<Port> {
@@ -424,5 +431,10 @@ mod tests {
         }
         let missing = TfliteFile::load(Path::new("/nowhere/model.tflite"));
         assert!(missing.is_err_and(|error| error.to_string().contains("/nowhere/model.tflite")));
+    }
+    #[test]
+    fn a_model_says_which_photos_it_learned_from() {
+        let file = TfliteFile::load(Path::new("models/dashcart.tflite")).expect("the committed model");
+        assert_eq!(file.learned_from, ["train", "val"]);
     }
 }

@@ -37,6 +37,9 @@ pub fn run_eval(args: &EvalArgs) -> Result<(), Failure> {
     if let Some(area) = report.unknown_auroc {
         println!("products that are not enrolled: area under the curve {area:.3}");
     }
+    if report.learned_from {
+        println!("The model learned from these photos: this says how well it knows them, and nothing of others.");
+    }
     for (group, shares) in &report.groups {
         println!(
             "  {group:<12} {:>5} photos: top-1 {:.2} %, top-3 {:.2} %, coarse {:.2} %",

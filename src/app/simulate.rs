@@ -2,6 +2,7 @@
 //! said earlier.
 
 use super::{Failure, assets, assets::Range, setup};
+use crate::adapters::tflite_file::TfliteFile;
 use crate::cli::SimulateArgs;
 use crate::emulator::camera::{Camera, Setting};
 use crate::emulator::photos::PhotoShelf;
@@ -81,6 +82,10 @@ fn simulation(args: &SimulateArgs) -> Result<Simulation, Failure> {
         Some(path) => Eyes::Film(Arc::new(Film::read(path).map_err(Failure::Usage)?)),
         None => {
             let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
+            let learned = TfliteFile::load(&model).map_err(Failure::usage)?.learned_from;
+            if args.photos.is_some() && learned.contains(&args.split) {
+                eprintln!("The model learned from these photos: it is right more often than with goods it has not seen.");
+            }
             let embedder = setup::embedder(&model, args.recogniser.threads)?;
             let gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;
             let sight = setup::sight(embedder, setup::gallery_file(&gallery)?, Vec::new())?;
