@@ -63,14 +63,13 @@ model: build ## Train the recognition model on the photos (four hours on one cor
 	$(BOTH) --minutes 27 --seed 40 --rate 2.2e-4 --students models/train/work/both/student.pt --last val --out models/dashcart.tflite
 	$(MAKE) galleries halves
 
-halves: build ## Measure the model on validation photos that its last layer has not seen: needs what `make model` keeps
+halves: build ## Make the two files that are measured in the model's place: their last layers have not seen half of the validation photos each
+	mkdir -p models/halves
 	for half in 0 1; do \
-		made=$(CURDIR)/models/train/work/half-$$half && mkdir -p $$made && \
-		$(BOTH) --minutes 0 --seed 40 --students models/train/work/both/student.pt --last val --but-half $$half --out $$made/dashcart.tflite && \
-		$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors $$made/class-vectors.bin --model $$made/dashcart.tflite --gallery $$made/gallery.bin && \
-		$(DASHCART) eval --dataset $(PHOTOS) --split $(CURDIR)/models/train/work/both/half-$$half --model $$made/dashcart.tflite --gallery $$made/gallery.bin --json && \
-		$(DASHCART) simulate --trips $(TRIPS) --seed 3301 --photos $(PHOTOS) --split $(CURDIR)/models/train/work/both/half-$$half --model $$made/dashcart.tflite --gallery $$made/gallery.bin --json \
-		|| exit; done
+		$(BOTH) --minutes 0 --seed 40 --students models/train/work/both/student.pt --last val --but-half $$half --out models/halves/$$half.tflite && \
+		$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors models/halves/class-vectors.bin --model models/halves/$$half.tflite --gallery models/halves/$$half.bin && \
+		cp models/train/work/both/half-$$half.txt models/halves/$$half.txt || exit; done
+	rm models/halves/class-vectors.bin
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there
 	$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors models/class-vectors.bin --gallery models/gallery-grocery.bin
@@ -79,9 +78,10 @@ galleries: build ## Make the galleries of the photos' classes and of our own she
 	$(DASHCART) enrol --photos $(TARGET)/renders --vectors models/class-vectors.bin --gallery models/gallery-shelf.bin
 
 bench: build ## Measure recognition and whole simulated trips, as recorded in benches/RESULTS.md
-	$(DASHCART) eval --dataset $(PHOTOS) --split val --json
+	for half in 0 1; do \
+		set -- --split $(CURDIR)/models/halves/$$half --model models/halves/$$half.tflite --gallery models/halves/$$half.bin --json && \
+		$(DASHCART) eval --dataset $(PHOTOS) "$$@" && $(DASHCART) simulate --trips $(TRIPS) --seed 3301 --photos $(PHOTOS) "$$@" || exit; done
 	$(DASHCART) simulate --trips $(TRIPS) --seed 1 --json
-	$(DASHCART) simulate --trips $(TRIPS) --seed 1 --photos $(PHOTOS) --split val --json
 
 cross: build ## Build the cart's aarch64 binary, and play a trip with it under an emulated Cortex-A72
 	@tools/install-needs cross

@@ -4,7 +4,8 @@
 Each training was made with `train.py --hold-out K`, so that a fold of the photos can be asked about, or with
 `--leave-out FILE`, so that the products in it are new to it, or with both. Each photo is looked at twice. The opinions are
 the training's own cosines, linear discriminants of ImageNet's features fitted to what the training was shown, and both
-together, as both.py teaches them. Of products left out, all training photos are the unknown; and from five photos each
+together, as both.py teaches them; of the fold held out also the cosines and both with a last layer that learned from the
+validation photos, as both.py writes it. Of products left out, all training photos are the unknown; and from five photos each
 they are enrolled.
 
 Example, from the root of the project:
@@ -24,9 +25,10 @@ import torch.nn.functional as F
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gallery  # noqa: E402
 import photos as pictures  # noqa: E402
-from both import SHARE, Discriminants, shown_of, weighed  # noqa: E402
-from network import features, imagenet, numbers  # noqa: E402
-from train import Model, say  # noqa: E402
+from both import SHARE, Discriminants, centred, shown_of, weighed  # noqa: E402
+from last_layer import Strange, correction  # noqa: E402
+from network import features, imagenet  # noqa: E402
+from train import SCALE, Model, say  # noqa: E402
 
 VARIED = 4000  # Cut and lit pictures that the discriminants are fitted to, beside both looks at each.
 WEIGHTS = (1.0, 0.75, 0.65, 0.55, 0.48, 0.4)  # Of likeness to photos, where products are enrolled by them.
@@ -85,7 +87,7 @@ def main():
         known = np.flatnonzero(~left)
         # The training's pictures, drawn as it draws them; its products alone.
         fitted = pictures.joined(photos["train"].part(np.flatnonzero(~held & ~left[photos["train"].labels])), photos["shop"].part(np.flatnonzero(~left[photos["shop"].labels])))
-        varied = itertools.islice(pictures.Batches(fitted, s.side, 5, 32, 0.5).loaded(1), VARIED // 32)
+        varied = list(itertools.islice(pictures.Batches(fitted, s.side, 5, 32, 0.5).loaded(1), VARIED // 32))
         x, labels = shown_of(plain, fitted, varied, s.side)
         discriminants = Discriminants(x, torch.from_numpy(np.searchsorted(known, labels)), len(known))
 
@@ -93,16 +95,34 @@ def main():
         model.load_state_dict(state["model"])
         vectors = F.normalize(model.head.detach())
 
-        def embedded(what, which):
-            """The mean embedding of both looks at these photos."""
-            both = np.concatenate([which, which + len(photos[what])])
-            e = F.normalize(numbers(model.net, (looks[what][part] for part in np.array_split(both, -(-len(both) // 32)))))
-            return F.normalize(e[: len(which)] + e[len(which) :])
+        def embedding(x):
+            with torch.no_grad():
+                return F.normalize(model.net.embed(x[:, :, None, None]).flatten(1))
 
-        def said(what, which, e):
+        def embedded(what, which):
+            """The mean embedding and the mean features of both looks at these photos."""
+            both = np.concatenate([which, which + len(photos[what])])
+            x = features(model.net, (looks[what][part] for part in np.array_split(both, -(-len(both) // 32))))
+            e = embedding(x)
+            return F.normalize(e[: len(which)] + e[len(which) :]), x.reshape(2, len(which), -1).mean(0)
+
+        def own(x):
+            """Features with what the training says of them."""
+            return x, SCALE * embedding(x) @ vectors[known].T
+
+        strange = Strange(model.net, photos["val"].part(np.flatnonzero(~left[photos["val"].labels])), s.side, 6)
+        x, labels, counts = strange.shown(torch.ones(len(strange.photos), dtype=torch.bool))
+        more_weight, more_bias = correction(own(features(model.net, (images for images, _ in varied))), own(x), torch.from_numpy(np.searchsorted(known, labels)), counts)
+
+        def said(what, which, seen):
             """The opinions of these photos."""
             first, second = (discriminants(shown[what][at]) for at in (which, which + len(photos[what])))
-            return opinions(e @ vectors[known].T, (first + second) / 2)
+            out = opinions(seen[0] @ vectors[known].T, (first + second) / 2)
+            if what == "train":
+                last = out["the training's own"] + centred(seen[1] @ more_weight.T + more_bias)
+                out["the training's own, last layer with validation photos"] = last
+                out["both, last layer with validation photos"] = (1 - SHARE) * last + SHARE * out["the discriminants'"]
+            return out
 
         sets = {"val": ("val", np.flatnonzero(~left[photos["val"].labels]))}
         if held.any():
@@ -117,10 +137,10 @@ def main():
                 say(f"{path.parent.name}: {name}, {len(which)} photos, {opinion}: {100 * r['fine']:.1f} / {100 * r['top3']:.1f} / {100 * r['coarse']:.1f}, {loss:.3f}")
         if not left.any():
             continue
-        strange = {what: np.flatnonzero(left[photos[what].labels]) for what in ("train", "val")}
-        new = {what: embedded(what, which) for what, which in strange.items()}
+        unseen = {what: np.flatnonzero(left[photos[what].labels]) for what in ("train", "val")}
+        new = {what: embedded(what, which) for what, which in unseen.items()}
         for name, (what, which) in sets.items():
-            unknown = said(what, strange[what], new[what])
+            unknown = said(what, unseen[what], new[what])
             for opinion, logits in said(what, which, seen[name]).items():
                 for score in ("margin", "largest probability"):
                     a, b = (F.softmax(l, 1).amax(1) if score == "largest probability" else -l.topk(2).values.diff()[:, 0] for l in (logits, unknown[opinion]))
@@ -128,7 +148,7 @@ def main():
         entries = torch.where(torch.from_numpy(left)[:, None], torch.zeros(()), vectors)
         name = list(sets)[-1]
         (what, which) = sets[name]
-        shares = enrolled(entries, (new["train"], photos["train"].labels[strange["train"]]), (seen[name], photos[what].labels[which]), coarse)
+        shares = enrolled(entries, (new["train"][0], photos["train"].labels[unseen["train"]]), (seen[name][0], photos[what].labels[which]), coarse)
         for weight, share in shares.items():
             entered.setdefault(weight, []).append(100 * share)
 

@@ -84,7 +84,9 @@ fn simulation(args: &SimulateArgs) -> Result<Simulation, Failure> {
             let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
             let learned = TfliteFile::load(&model).map_err(Failure::usage)?.learned_from;
             if args.photos.is_some() && learned.contains(&args.split) {
-                eprintln!("The model learned from these photos: it is right more often than with goods it has not seen.");
+                eprintln!(
+                    "The model learned from these photos: it is right more often than with goods it has not seen."
+                );
             }
             let embedder = setup::embedder(&model, args.recogniser.threads)?;
             let gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;

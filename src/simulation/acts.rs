@@ -445,11 +445,15 @@ impl Trip<'_> {
         }
     }
 
+    fn still_asks(&self, question: u32) -> bool {
+        self.cart.question().is_some_and(|open| open.id == question)
+    }
+
     /// The shopper looks at the question for a moment and answers: truthfully, or that it is theirs.
     pub(super) fn answer(&mut self, tally: &mut Tally) {
         let Some(question) = self.cart.question().cloned() else { return };
         self.pass(1500, tally);
-        if self.cart.question().map(|open| open.id) != Some(question.id) {
+        if !self.still_asks(question.id) {
             return;
         }
         tracing::debug!("{:.2} s: asked {question:?} for {:?}", self.now.seconds(), self.open);
@@ -533,7 +537,7 @@ impl Trip<'_> {
                 self.pass(if open && likely.contains(&sku) { 1000 } else { 3000 }, tally);
                 self.give(CartInput::Pressed(Press::Pick { question: id, sku }), tally);
                 self.weigh_again(id, deed.as_ref(), tally);
-                if self.cart.question().map(|open| open.id) == Some(id) {
+                if self.still_asks(id) {
                     // Nothing of that product can be taken out: the shopper gives up and says it was theirs.
                     self.give(CartInput::Pressed(Press::NotMine { question: id }), tally);
                 }
@@ -545,7 +549,7 @@ impl Trip<'_> {
     /// Where the scale cannot weigh what the shopper answered, the screen says to take it out and put in once more, or more.
     fn weigh_again(&mut self, question: u32, deed: Option<&Deed>, tally: &mut Tally) {
         let refused = |notice: &Notice| matches!(notice, Notice::Unweighed(_));
-        let stays = self.cart.question().is_some_and(|open| open.id == question);
+        let stays = self.still_asks(question);
         if let Some(deed) = deed.filter(|deed| !deed.is_out() && stays)
             && self.cart.view(self.now).notices.iter().any(refused)
         {
