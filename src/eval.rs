@@ -72,8 +72,8 @@ pub struct EvalReport {
     /// of the classes (every fifth by number) is taken out of the gallery once; the mean of the five areas under the
     /// curve. The model itself was trained on all classes. Null where a fifth has no photos.
     pub unknown_auroc: Option<f64>,
-    /// Whether the model says that it learned from this list of photos: then all of this says how well it knows them, and
-    /// nothing of photos that it has not seen.
+    /// Whether the model says that it learned from a list of photos of this name: if it is the same, all of this says how
+    /// well it knows them, and nothing of photos that it has not seen.
     pub learned_from: bool,
     /// Median time of the model on one look, in milliseconds.
     pub model_ms_p50: f64,

@@ -69,6 +69,8 @@ def options():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--loaders", type=int, default=1, help="processes that prepare pictures (default: %(default)s)")
     s = p.parse_args()
+    if s.but_half is not None and not s.last:
+        p.error("--but-half leaves out half of the photos that --last names: name them")
     s.work.mkdir(parents=True, exist_ok=True)
     return s
 
@@ -204,8 +206,7 @@ def main():
     if s.last:
         photos = sets.pop("val")
         strange = last_layer.Strange(net, photos, s.side, s.seed + 6, s.loaders)
-        halves = strange.halves()
-        shown_to_it = halves != (-1 if s.but_half is None else s.but_half)
+        shown_to_it = torch.ones(len(photos), dtype=torch.bool) if s.but_half is None else strange.halves() != s.but_half
         given, labels, often = strange.shown(shown_to_it)
         more = last_layer.correction((shown, shown @ weight.T + bias), (given, given @ weight.T + bias), labels, often)
         weight, bias, shown = weight + more[0], bias + more[1], torch.cat([shown, given])

@@ -24,12 +24,13 @@ def groups_of(similar, count):
     return [group for group in members if group]
 
 
-def folds_of(labels, looks, folds=FOLDS, groups=GROUPS):
-    """The fold of each photo. `looks` [looks, photos, numbers] are the ImageNet features of the photos' looks.
+def folds_of(photos, folds=FOLDS, groups=GROUPS):
+    """The fold of each photo, by the ImageNet features of both its looks, the same for every network that is trained.
 
     Each product's photos are put into groups that look alike, and its groups, the largest first, into whichever fold has
     least of it; where folds have as little, another one is first with each product.
     """
+    labels, looks = photos.labels, features(imagenet(), two_looks(photos.images, SIDE)).reshape(2, len(photos), -1)
     x = looks.clamp(min=0).sqrt().mean(0)
     x = F.normalize(x - x.mean(0)).numpy()
     out = np.empty(len(labels), int)
@@ -43,7 +44,6 @@ def folds_of(labels, looks, folds=FOLDS, groups=GROUPS):
 
 
 def split(photos, fold):
-    """Positions kept and held out, the same for every network that is trained."""
-    looks = features(imagenet(), two_looks(photos.images, SIDE)).reshape(2, len(photos), -1)
-    held = folds_of(photos.labels, looks) == fold
+    """Positions kept and held out."""
+    held = folds_of(photos) == fold
     return np.flatnonzero(~held), np.flatnonzero(held)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 import photos as pictures
 from folds import folds_of
-from network import features, imagenet
+from network import features
 
 STRENGTH = 1e-3  # Of the pull towards the layer as it was.
 VIEWS, VIEW_COUNTS = 8, 0.5  # Cut and lit pictures of each photo, and what one counts; each of the photo's two looks counts one.
@@ -32,8 +32,7 @@ class Strange:
 
     def halves(self):
         """The half of each photo: a product's photos as two groups that look alike, one in either half."""
-        plain = features(imagenet(), pictures.two_looks(self.photos.images, 256)).reshape(2, len(self.photos), -1)
-        return torch.from_numpy(folds_of(self.photos.labels, plain, folds=2, groups=2))
+        return torch.from_numpy(folds_of(self.photos, folds=2, groups=2))
 
     def shown(self, which):
         """Features of the pictures of these photos, their products, and what each picture counts."""

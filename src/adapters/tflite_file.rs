@@ -432,9 +432,16 @@ mod tests {
         let missing = TfliteFile::load(Path::new("/nowhere/model.tflite"));
         assert!(missing.is_err_and(|error| error.to_string().contains("/nowhere/model.tflite")));
     }
+
     #[test]
     fn a_model_says_which_photos_it_learned_from() {
-        let file = TfliteFile::load(Path::new("models/dashcart.tflite")).expect("the committed model");
-        assert_eq!(file.learned_from, ["train", "val"]);
+        for (path, lists) in [
+            ("models/dashcart.tflite", &["train", "val"][..]),
+            ("models/halves/0.tflite", &["train"]),
+            ("models/halves/1.tflite", &["train"]),
+        ] {
+            let file = TfliteFile::load(Path::new(path)).expect("a committed model");
+            assert_eq!(file.learned_from, lists, "{path}");
+        }
     }
 }

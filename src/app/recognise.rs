@@ -38,7 +38,10 @@ pub fn run_eval(args: &EvalArgs) -> Result<(), Failure> {
         println!("products that are not enrolled: area under the curve {area:.3}");
     }
     if report.learned_from {
-        println!("The model learned from these photos: this says how well it knows them, and nothing of others.");
+        let split = &args.options.split;
+        println!(
+            "The model learned from a list {split}: if it is this one, all this says how well it knows these photos."
+        );
     }
     for (group, shares) in &report.groups {
         println!(

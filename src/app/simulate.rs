@@ -21,6 +21,15 @@ const DISTURBANCES_A_TRIP: u32 = 50;
 /// # Errors
 /// [`Failure`] with the reason for people.
 pub fn run(args: SimulateArgs) -> Result<(), Failure> {
+    if args.photos.is_some() && args.film.is_none() {
+        let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
+        if TfliteFile::load(&model).map_err(Failure::usage)?.learned_from.contains(&args.split) {
+            let split = &args.split;
+            eprintln!(
+                "The model learned from a list {split}: if it is this one, it is right more often than with other goods."
+            );
+        }
+    }
     let jobs: Vec<Simulation> = (0..args.jobs).map(|_| simulation(&args)).collect::<Result<_, _>>()?;
     let clock = Clock::start();
     let whole = Mutex::new((Tally::default(), Film::default()));
@@ -82,12 +91,6 @@ fn simulation(args: &SimulateArgs) -> Result<Simulation, Failure> {
         Some(path) => Eyes::Film(Arc::new(Film::read(path).map_err(Failure::Usage)?)),
         None => {
             let model = assets::model(args.recogniser.model.as_deref()).map_err(Failure::usage)?;
-            let learned = TfliteFile::load(&model).map_err(Failure::usage)?.learned_from;
-            if args.photos.is_some() && learned.contains(&args.split) {
-                eprintln!(
-                    "The model learned from these photos: it is right more often than with goods it has not seen."
-                );
-            }
             let embedder = setup::embedder(&model, args.recogniser.threads)?;
             let gallery = assets::gallery(args.recogniser.gallery.as_deref(), range).map_err(Failure::usage)?;
             let sight = setup::sight(embedder, setup::gallery_file(&gallery)?, Vec::new())?;
