@@ -208,7 +208,7 @@ def main():
         strange = last_layer.Strange(net, photos, s.side, s.seed + 6, s.loaders)
         shown_to_it = torch.ones(len(photos), dtype=torch.bool) if s.but_half is None else strange.halves() != s.but_half
         given, labels, often = strange.shown(shown_to_it)
-        more = last_layer.correction((shown, shown @ weight.T + bias), (given, given @ weight.T + bias), labels, often)
+        more = last_layer.correction(weight, (shown, shown @ weight.T + bias), (given, given @ weight.T + bias), labels, often)
         weight, bias, shown = weight + more[0], bias + more[1], torch.cat([shown, given])
         if s.but_half is not None:
             rest = np.flatnonzero(~shown_to_it)

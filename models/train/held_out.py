@@ -112,7 +112,8 @@ def main():
 
         strange = Strange(model.net, photos["val"].part(np.flatnonzero(~left[photos["val"].labels])), s.side, 6)
         x, labels, counts = strange.shown(torch.ones(len(strange.photos), dtype=torch.bool))
-        more_weight, more_bias = correction(own(features(model.net, (images for images, _ in varied))), own(x), torch.from_numpy(np.searchsorted(known, labels)), counts)
+        layer = vectors[known] @ model.net.embed.weight.detach().flatten(1)
+        more_weight, more_bias = correction(layer, own(features(model.net, (images for images, _ in varied))), own(x), torch.from_numpy(np.searchsorted(known, labels)), counts)
 
         def said(what, which, seen):
             """The opinions of these photos."""
@@ -130,11 +131,15 @@ def main():
         seen = {name: embedded(*of) for name, of in sets.items()}
         for name, (what, which) in sets.items():
             labels = np.searchsorted(known, photos[what].labels[which])
-            for opinion, logits in said(what, which, seen[name]).items():
-                r = gallery.scores_of(logits.numpy(), labels, coarse[known])
-                loss = min(float(F.cross_entropy(k * logits, torch.from_numpy(labels))) for k in np.geomspace(0.2, 4, 40))
-                results.setdefault((name, opinion), []).append([100 * r["fine"], 100 * r["top3"], 100 * r["coarse"], loss])
-                say(f"{path.parent.name}: {name}, {len(which)} photos, {opinion}: {100 * r['fine']:.1f} / {100 * r['top3']:.1f} / {100 * r['coarse']:.1f}, {loss:.3f}")
+            parts = {name: np.full(len(labels), True), f"{name}, products without a validation photo": ~np.isin(photos[what].labels[which], photos["val"].labels)}
+            for (part, rows), (opinion, logits) in itertools.product(parts.items(), said(what, which, seen[name]).items()):
+                if not rows.any():
+                    continue
+                logits, of = logits[rows], labels[rows]
+                r = gallery.scores_of(logits.numpy(), of, coarse[known])
+                loss = min(float(F.cross_entropy(k * logits, torch.from_numpy(of))) for k in np.geomspace(0.2, 4, 40))
+                results.setdefault((part, opinion), []).append([100 * r["fine"], 100 * r["top3"], 100 * r["coarse"], loss])
+                say(f"{path.parent.name}: {part}, {len(of)} photos, {opinion}: {100 * r['fine']:.1f} / {100 * r['top3']:.1f} / {100 * r['coarse']:.1f}, {loss:.3f}")
         if not left.any():
             continue
         unseen = {what: np.flatnonzero(left[photos[what].labels]) for what in ("train", "val")}

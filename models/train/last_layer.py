@@ -14,7 +14,7 @@ import photos as pictures
 from folds import folds_of
 from network import features
 
-STRENGTH = 1e-3  # Of the pull towards the layer as it was.
+STRENGTH = 3e-3  # Of the pull towards the layer as it was.
 VIEWS, VIEW_COUNTS = 8, 0.5  # Cut and lit pictures of each photo, and what one counts; each of the photo's two looks counts one.
 
 
@@ -42,28 +42,33 @@ class Strange:
         return x, y, torch.tensor([1.0] * (2 * int(which.sum())) + [VIEW_COUNTS] * int(varied.sum()))
 
 
-def correction(known, strange, labels, counts):
+def correction(layer, known, strange, labels, counts):
     """What is to be added to a layer's weight [products, features] and bias, that it still says of known features what it
-    said and names strange ones rightly. Both are features and what the layer says of them, as log-probabilities.
+    said and names strange ones rightly. `known` and `strange` are features and what the layer says of them, as log-probabilities.
 
-    Products without a strange picture take no part where these are named: they would only be pushed away.
+    What is learned is one linear map of the features for all products, besides a bias each: what is strange about one product's
+    photos is so about those of its like, so that a product without a strange photo gains, too. On the photos of others such a
+    product keeps the probability that it had: it would else be pushed away, or left behind.
     """
     (x, said), (strange_x, strange_said) = known, strange
     without = torch.ones(said.shape[1], dtype=torch.bool)
     without[labels] = False
-    begun = torch.cat([said, strange_said.masked_fill(without, -1e4)])
-    target = torch.cat([F.softmax(said, 1), F.one_hot(labels, said.shape[1]).float()])
+    kept = F.softmax(strange_said, 1) * without
+    named = F.one_hot(labels, said.shape[1]) * (1 - kept.sum(1, keepdim=True)) + kept
+    begun, target = torch.cat([said, strange_said]), torch.cat([F.softmax(said, 1), named])
     counts, x = torch.cat([torch.ones(len(x)), counts]), torch.cat([x, strange_x])
     counts /= counts.sum()
-    weight, bias = torch.zeros(said.shape[1], x.shape[1], requires_grad=True), torch.zeros(said.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=150, line_search_fn="strong_wolfe")
+    products = layer - layer.mean(0)
+    products /= products.norm(dim=1).mean()
+    turn, bias = torch.zeros(x.shape[1], x.shape[1], requires_grad=True), torch.zeros(said.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([turn, bias], max_iter=150, line_search_fn="strong_wolfe")
 
     def loss():
         optimizer.zero_grad()
-        log_loss = -(target * F.log_softmax(begun + x @ weight.T + bias, 1)).sum(1)
-        loss = (counts * log_loss).sum() + STRENGTH * weight.square().sum()
+        log_loss = -(target * F.log_softmax(begun + x @ (products @ turn).T + bias, 1)).sum(1)
+        loss = (counts * log_loss).sum() + STRENGTH * turn.square().sum()
         loss.backward()
         return loss
 
     optimizer.step(loss)
-    return weight.detach(), bias.detach()
+    return (products @ turn).detach(), bias.detach()

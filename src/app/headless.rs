@@ -16,6 +16,7 @@ use crate::emulator::world::ScaleState;
 use crate::ports::Store;
 use crate::runtime::cart::Audience;
 use crate::screen::headless::HeadlessScreen;
+use crate::screen::present;
 use crate::trip::{Deed, Trip};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -448,8 +449,7 @@ impl Player {
         let until = self.now().plus_millis(PATIENCE_MS + 18_000);
         while !matches!(self.page(), Some(Page::Checkout)) {
             if self.now() > until {
-                self.picture("stuck");
-                return Err(Failure::Failed("waited in vain for the checkout page".to_owned()));
+                return Err(self.in_vain("the checkout page"));
             }
             // What is not yet booked is asked about first; then the button is pressed again.
             if self.question().is_some() {
@@ -518,11 +518,19 @@ impl Player {
         while !done(self) {
             self.pump()?;
             if self.now() > until {
-                self.picture("stuck");
-                return Err(Failure::Failed(format!("waited in vain for {what}")));
+                return Err(self.in_vain(what));
             }
         }
         Ok(())
+    }
+
+    /// The failure of a wait, with what the screen says meanwhile.
+    fn in_vain(&mut self, what: &str) -> Failure {
+        self.picture("stuck");
+        let shown = self.view.as_ref().map(|view| present(view, &self.stage.catalog, self.language));
+        let says: Vec<String> = shown.into_iter().flat_map(|shown| shown.notices).map(|banner| banner.text).collect();
+        let says = if says.is_empty() { String::new() } else { format!("; the screen says: {}", says.join(" ")) };
+        Failure::Failed(format!("waited in vain for {what}{says}"))
     }
 
     fn pass(&mut self, millis: u64) -> Result<(), Failure> {
