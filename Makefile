@@ -71,9 +71,9 @@ model: build ## Train the recognition model on the photos (four hours on one cor
 halves: build ## Make the two files that are measured in the model's place: their last layers have not seen half of the validation photos each
 	mkdir -p models/halves
 	for half in 0 1; do \
-		$(BOTH) --minutes 0 --seed 40 --students models/train/work/both/student.pt --last val --but-half $$half --out models/halves/$$half.tflite && \
+		$(BOTH) --minutes 0 --seed 40 --students models/train/work/both/student.pt --last val --but-part $$half --out models/halves/$$half.tflite && \
 		$(DASHCART) enrol --dataset $(PHOTOS) --split train --vectors models/halves/class-vectors.bin --model models/halves/$$half.tflite --gallery models/halves/$$half.bin && \
-		cp models/train/work/both/half-$$half.txt models/halves/$$half.txt || exit; done
+		cp models/train/work/both/part-$$half.txt models/halves/$$half.txt || exit; done
 	rm models/halves/class-vectors.bin
 
 galleries: build ## Make the galleries of the photos' classes and of our own shelf again, for the model that is there

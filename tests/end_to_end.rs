@@ -59,6 +59,17 @@ fn a_trip_ends_with_the_receipt_of_what_lies_in_the_cart_though_the_store_was_aw
 }
 
 #[test]
+fn a_trip_that_cannot_end_says_what_the_screen_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trip = file(folder.path(), "down.trip", "put milk-whole\nstop-store 300\n");
+    let out = folder.path().join("out").display().to_string();
+    let played = dashcart(&["emulate", "--headless", "--language", "en", "--trip", &trip, "--out", &out]);
+    let told = String::from_utf8_lossy(&played.stderr);
+    assert_eq!(played.status.code(), Some(1), "{told}");
+    assert!(told.contains("for the receipt; the screen says: The store is not answering."), "{told}");
+}
+
+#[test]
 fn bad_input_is_told_with_its_place_and_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str, content: &[u8]| file(folder.path(), name, content);

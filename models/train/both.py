@@ -49,7 +49,8 @@ def options():
     p.add_argument("--features", choices=KINDS, nargs="+", default=["lite0"], help="ImageNet networks whose features have discriminants, the student's kind first (default: lite0)")
     p.add_argument("--students", type=pathlib.Path, nargs="*", default=[], help="go on from the weights of --work/student.pt of earlier runs, or their mean")
     p.add_argument("--last", choices=["val"], help="photos that the last layer alone learns from, by their labels (default: none)")
-    p.add_argument("--but-half", type=int, choices=[0, 1], help="but for this half of them, to be measured on: WORK/half-K.txt lists it (default: all are learned from)")
+    p.add_argument("--but-part", type=int, metavar="K", help="but for this part of them, to be measured on: WORK/part-K.txt lists it (default: all are learned from)")
+    p.add_argument("--parts", type=int, default=2, help="how many parts there are; a product's photos are as many groups that look alike, one in each (default: %(default)s)")
     p.add_argument("--out", type=pathlib.Path, help="the model to write, its class-vectors.bin beside it (default: none is written)")
     p.add_argument("--work", type=pathlib.Path, default=here / "work/both", help="what is kept (default: %(default)s)")
     p.add_argument("--lesser", type=float, default=0.5, help="what the discriminants count in the written model, as a share of what is taught (default: %(default)s)")
@@ -69,8 +70,8 @@ def options():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--loaders", type=int, default=1, help="processes that prepare pictures (default: %(default)s)")
     s = p.parse_args()
-    if s.but_half is not None and not s.last:
-        p.error("--but-half leaves out half of the photos that --last names: name them")
+    if s.but_part is not None and not (s.last and 0 <= s.but_part < s.parts):
+        p.error("--but-part leaves out one of the --parts, counted from 0, of the photos that --last names: name them")
     s.work.mkdir(parents=True, exist_ok=True)
     return s
 
@@ -206,16 +207,16 @@ def main():
     if s.last:
         photos = sets.pop("val")
         strange = last_layer.Strange(net, photos, s.side, s.seed + 6, s.loaders)
-        shown_to_it = torch.ones(len(photos), dtype=torch.bool) if s.but_half is None else strange.halves() != s.but_half
+        shown_to_it = torch.ones(len(photos), dtype=torch.bool) if s.but_part is None else strange.parts(s.parts) != s.but_part
         given, labels, often = strange.shown(shown_to_it)
         more = last_layer.correction(weight, (shown, shown @ weight.T + bias), (given, given @ weight.T + bias), labels, often)
         weight, bias, shown = weight + more[0], bias + more[1], torch.cat([shown, given])
-        if s.but_half is not None:
+        if s.but_part is not None:
             rest = np.flatnonzero(~shown_to_it)
-            sets["the other half"] = photos.part(rest)
-            looks["the other half"] = list(pictures.two_looks(sets["the other half"].images, s.side))
+            sets["the part left out"] = photos.part(rest)
+            looks["the part left out"] = list(pictures.two_looks(sets["the part left out"].images, s.side))
             lines = (s.data / "grocery-store-dataset/val.txt").read_text().splitlines()
-            (s.work / f"half-{s.but_half}.txt").write_text("".join(f"{lines[i]}\n" for i in rest))
+            (s.work / f"part-{s.but_part}.txt").write_text("".join(f"{lines[i]}\n" for i in rest))
     into, into_bias, vectors = turned(shown @ weight.T + bias, own.head.detach(), s.steep, s.level)
     final = Network(len(into)).to(memory_format=torch.channels_last)
     final.load_state_dict({n: net.state_dict()[n] if not n.startswith("embed") else t for n, t in final.state_dict().items()})
@@ -236,7 +237,7 @@ def main():
     final.calibrate(some_pictures(train, s.side, s.seed))
     final.set_ranges("round")
     measure_cosines("8-bit")
-    learned = ["train", *([s.last] if s.last and s.but_half is None else [])]
+    learned = ["train", *([s.last] if s.last and s.but_part is None else [])]
     tflite_file.write(final, s.side, s.out, f"learned from {', '.join(learned)}")
     gallery.save(s.out.parent / "class-vectors.bin", s.out, train.names, vectors.numpy())
     say(f"wrote {s.out}, {s.out.stat().st_size} bytes")

@@ -14,7 +14,7 @@ import photos as pictures
 from folds import folds_of
 from network import features
 
-STRENGTH = 3e-3  # Of the pull towards the layer as it was.
+PULL = 2.65  # Towards the layer as it was, against what all strange pictures count together: the more there are, the less it holds.
 VIEWS, VIEW_COUNTS = 8, 0.5  # Cut and lit pictures of each photo, and what one counts; each of the photo's two looks counts one.
 
 
@@ -30,9 +30,9 @@ class Strange:
         images, of = zip(*drawn)
         self.varied, self.of = features(net, images), torch.cat(of).argmax(1)
 
-    def halves(self):
-        """The half of each photo: a product's photos as two groups that look alike, one in either half."""
-        return torch.from_numpy(folds_of(self.photos, folds=2, groups=2))
+    def parts(self, many):
+        """The part of each photo: a product's photos as so many groups that look alike, one in each part."""
+        return torch.from_numpy(folds_of(self.photos, folds=many, groups=many))
 
     def shown(self, which):
         """Features of the pictures of these photos, their products, and what each picture counts."""
@@ -56,6 +56,7 @@ def correction(layer, known, strange, labels, counts):
     kept = F.softmax(strange_said, 1) * without
     named = F.one_hot(labels, said.shape[1]) * (1 - kept.sum(1, keepdim=True)) + kept
     begun, target = torch.cat([said, strange_said]), torch.cat([F.softmax(said, 1), named])
+    strength = PULL / counts.sum()
     counts, x = torch.cat([torch.ones(len(x)), counts]), torch.cat([x, strange_x])
     counts /= counts.sum()
     products = layer - layer.mean(0)
@@ -66,7 +67,7 @@ def correction(layer, known, strange, labels, counts):
     def loss():
         optimizer.zero_grad()
         log_loss = -(target * F.log_softmax(begun + x @ (products @ turn).T + bias, 1)).sum(1)
-        loss = (counts * log_loss).sum() + STRENGTH * turn.square().sum()
+        loss = (counts * log_loss).sum() + strength * turn.square().sum()
         loss.backward()
         return loss
 

@@ -16,7 +16,7 @@ use crate::emulator::world::ScaleState;
 use crate::ports::Store;
 use crate::runtime::cart::Audience;
 use crate::screen::headless::HeadlessScreen;
-use crate::screen::present;
+use crate::screen::{PageView, Words, present};
 use crate::trip::{Deed, Trip};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -528,7 +528,10 @@ impl Player {
     fn in_vain(&mut self, what: &str) -> Failure {
         self.picture("stuck");
         let shown = self.view.as_ref().map(|view| present(view, &self.stage.catalog, self.language));
-        let says: Vec<String> = shown.into_iter().flat_map(|shown| shown.notices).map(|banner| banner.text).collect();
+        let silent = shown.as_ref().is_some_and(|shown| shown.page == PageView::Paying { silent: true });
+        let banners = shown.into_iter().flat_map(|shown| shown.notices).map(|banner| banner.text);
+        let page = silent.then(|| Words::in_language(self.language).silent_text.to_owned());
+        let says: Vec<String> = banners.chain(page).collect();
         let says = if says.is_empty() { String::new() } else { format!("; the screen says: {}", says.join(" ")) };
         Failure::Failed(format!("waited in vain for {what}{says}"))
     }
